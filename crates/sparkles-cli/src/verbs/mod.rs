@@ -1,0 +1,26 @@
+//! One function a verb: arguments to a request, the summary to text.
+
+mod evaluate;
+mod explore;
+mod featurize;
+mod ingest;
+mod predict;
+#[cfg(feature = "sql")]
+mod sql;
+mod train;
+
+pub(crate) use evaluate::{evaluate, render as render_evaluate};
+pub(crate) use explore::{explore, render as render_explore};
+pub(crate) use featurize::{featurize, render as render_featurize};
+pub(crate) use ingest::{ingest, render as render_ingest};
+pub(crate) use predict::predict;
+#[cfg(feature = "sql")]
+pub(crate) use sql::sql;
+pub(crate) use train::{train, render as render_train};
+
+use sparkles::{Dataset, Error, Location, Stores};
+
+/// The dataset at `text`.
+fn open_dataset(stores: &Stores, text: &str) -> Result<Dataset, Error> {
+    Ok(Dataset::open(stores, &Location::parse(text)?)?)
+}

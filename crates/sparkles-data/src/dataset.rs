@@ -1,0 +1,202 @@
+//! The dataset: a directory of tables that one manifest names.
+
+use crate::features::FEATURES;
+use crate::manifest::{self, FORMAT_VERSION};
+use crate::table::{self, Table};
+use crate::{
+    Class, DataError, DatasetManifest, FeatureInfo, FeatureStore, IngestCounts, Label, Location,
+    Reject, Sample, Stores,
+};
+
+const MANIFEST: &str = "dataset.json";
+
+/// A dataset that was committed.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    stores: Stores,
+    root: Location,
+    manifest: DatasetManifest,
+}
+
+impl Dataset {
+    /// Reads the manifest of the dataset at `root`.
+    pub fn open(stores: &Stores, root: &Location) -> Result<Self, DataError> {
+        let manifest = manifest::read(stores, &root.join(MANIFEST))?.ok_or_else(|| {
+            DataError::NotADataset {
+                location: root.to_string(),
+            }
+        })?;
+        Ok(Self {
+            stores: stores.clone(),
+            root: root.clone(),
+            manifest,
+        })
+    }
+
+    /// Where the dataset lives.
+    pub fn root(&self) -> &Location {
+        &self.root
+    }
+
+    /// The stores that it is read through.
+    pub fn stores(&self) -> &Stores {
+        &self.stores
+    }
+
+    /// What the dataset consists of.
+    pub fn manifest(&self) -> &DatasetManifest {
+        &self.manifest
+    }
+
+    /// All samples, ascending by sample id, then location.
+    pub fn samples(&self) -> Result<Vec<Sample>, DataError> {
+        table::read_rows(&self.stores, &self.root, &self.manifest.samples)
+    }
+
+    /// Calls `visit` with the rows of labels, file by file, in the order of
+    /// their source.
+    pub fn visit_labels(&self, mut visit: impl FnMut(Vec<Label>)) -> Result<(), DataError> {
+        for part in &self.manifest.labels {
+            visit(table::read_rows(
+                &self.stores,
+                &self.root,
+                std::slice::from_ref(part),
+            )?);
+        }
+        Ok(())
+    }
+
+    /// The readable names of the classes.
+    pub fn classes(&self) -> Result<Vec<Class>, DataError> {
+        table::read_rows(&self.stores, &self.root, &self.manifest.classes)
+    }
+
+    /// The ledger: what ingest refused, then what each feature key refused.
+    pub fn rejects(&self) -> Result<Vec<Reject>, DataError> {
+        let mut rejects = table::read_rows(&self.stores, &self.root, &self.manifest.rejects)?;
+        for store in self.feature_stores()? {
+            rejects.extend(store.rejects()?);
+        }
+        Ok(rejects)
+    }
+
+    /// The features of a key, whether there are any yet or not.
+    pub fn features(&self, info: &FeatureInfo) -> Result<FeatureStore, DataError> {
+        FeatureStore::open_or_new(&self.stores, &self.root, info)
+    }
+
+    /// The features of every key for which some were committed, by key.
+    pub fn feature_stores(&self) -> Result<Vec<FeatureStore>, DataError> {
+        let mut stores = Vec::new();
+        for key in self.stores.names(&self.root.join(FEATURES))? {
+            stores.extend(FeatureStore::open(&self.stores, &self.root, &key)?);
+        }
+        Ok(stores)
+    }
+}
+
+/// Writes a new dataset; it exists from [`DatasetBuilder::commit`] on.
+#[derive(Debug)]
+pub struct DatasetBuilder {
+    stores: Stores,
+    root: Location,
+    manifest: DatasetManifest,
+}
+
+impl DatasetBuilder {
+    /// Begins a dataset at `root`, which must not exist, or hold nothing but
+    /// what an interrupted ingest left.
+    pub fn create(stores: &Stores, root: &Location) -> Result<Self, DataError> {
+        let folders = [Sample::NAME, Label::NAME, Reject::NAME];
+        let class_file = Class::FILE.unwrap_or_default();
+        let in_the_way = stores
+            .names(root)?
+            .iter()
+            .any(|name| !folders.contains(&name.as_str()) && name != class_file);
+        let is_file = root.as_local().is_some_and(std::path::Path::is_file);
+        if in_the_way || is_file {
+            return Err(DataError::Exists {
+                location: root.to_string(),
+            });
+        }
+        for folder in folders {
+            let folder = root.join(folder);
+            for name in stores.names(&folder)? {
+                stores.delete(&folder.join(&name))?;
+            }
+        }
+        stores.delete(&root.join(class_file))?;
+        Ok(Self {
+            stores: stores.clone(),
+            root: root.clone(),
+            manifest: DatasetManifest {
+                format_version: FORMAT_VERSION,
+                dataset_id: String::new(),
+                sources: Vec::new(),
+                sample_ids: String::new(),
+                counts: IngestCounts::default(),
+                samples: Vec::new(),
+                labels: Vec::new(),
+                classes: Vec::new(),
+                rejects: Vec::new(),
+            },
+        })
+    }
+
+    /// The manifest to be, for sources and counts.
+    pub fn manifest_mut(&mut self) -> &mut DatasetManifest {
+        &mut self.manifest
+    }
+
+    /// Adds a file of samples.
+    pub fn write_samples(&mut self, rows: &[Sample]) -> Result<(), DataError> {
+        let entry = table::write_rows(&self.stores, &self.root, "", rows)?;
+        self.manifest.samples.push(entry);
+        Ok(())
+    }
+
+    /// Adds a file of labels.
+    pub fn write_labels(&mut self, rows: &[Label]) -> Result<(), DataError> {
+        let entry = table::write_rows(&self.stores, &self.root, "", rows)?;
+        self.manifest.labels.push(entry);
+        Ok(())
+    }
+
+    /// Adds a file of classes.
+    pub fn write_classes(&mut self, rows: &[Class]) -> Result<(), DataError> {
+        let entry = table::write_rows(&self.stores, &self.root, "", rows)?;
+        self.manifest.classes.push(entry);
+        Ok(())
+    }
+
+    /// Adds a file of rejects.
+    pub fn write_rejects(&mut self, rows: &[Reject]) -> Result<(), DataError> {
+        let entry = table::write_rows(&self.stores, &self.root, "", rows)?;
+        self.manifest.rejects.push(entry);
+        Ok(())
+    }
+
+    /// Makes the dataset exist, by writing its manifest.
+    pub fn commit(mut self) -> Result<Dataset, DataError> {
+        let mut hasher = blake3::Hasher::new();
+        for (name, parts) in [
+            (Sample::NAME, &self.manifest.samples),
+            (Label::NAME, &self.manifest.labels),
+            (Class::NAME, &self.manifest.classes),
+        ] {
+            hasher.update(name.as_bytes());
+            for part in parts {
+                hasher.update(part.hash.as_bytes());
+            }
+        }
+        self.manifest.dataset_id = hasher.finalize().to_hex().chars().take(32).collect();
+        let location = self.root.join(MANIFEST);
+        let text = manifest::encode(&location, &self.manifest)?;
+        self.stores.put_new(&location, text)?;
+        Ok(Dataset {
+            stores: self.stores,
+            root: self.root,
+            manifest: self.manifest,
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! The dataset's tables as SQL.
+//!
+//! A [`SqlSession`] opens a dataset's tables for reading and answers `SELECT`,
+//! `EXPLAIN`, `SHOW TABLES` and `DESCRIBE`. A [`QueryResult`] is an iterator of
+//! Arrow batches that are made while they are taken, in bounded memory; [`write()`]
+//! prints one as a table, CSV, JSON or Parquet.
+//!
+//! | table | what |
+//! |---|---|
+//! | `samples`, `labels`, `classes` | the tables of the dataset |
+//! | `labelled` | the labels of the samples, with readable names |
+//! | `rejects` | what ingest and each feature key refused |
+//! | `features_BACKBONE` | the feature vectors of one key |
+//! | `features` | those of the key with the most rows |
+//! | `images` | Spark's image schema, decoded when `data` is selected |
+//!
+//! [`tables`] lists their columns. Only files that a manifest names are read, and
+//! one that is gone is an error: no row is lost in silence. Names are
+//! case-insensitive, `nChannels` needs no quotes.
+//!
+//! It is not a way to change a dataset: every statement that would write, to the
+//! dataset or elsewhere, is refused before it is planned. Nor is it a home for
+//! pixels: `images.data` is computed for the query and never stored.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use sparkles_data::{Dataset, Location, Stores};
+//! use sparkles_sql::{OutputFormat, SqlOptions, SqlSession};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let dataset = Dataset::open(&Stores::new()?, &Location::parse("cars.sparkles")?)?;
+//! let session = SqlSession::open(&dataset, SqlOptions::default())?;
+//! let result = session.query(
+//!     "SELECT display_name, count(*) AS photos FROM labelled
+//!      WHERE confidence = 1 GROUP BY display_name ORDER BY photos DESC",
+//! )?;
+//! sparkles_sql::write(result, OutputFormat::Table, &mut std::io::stdout())?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod decoding;
+mod error;
+mod images;
+mod output;
+mod parts;
+mod photos;
+mod session;
+mod statement;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+pub use error::SqlError;
+pub use output::{OutputFormat, write};
+pub use session::{QueryResult, SqlOptions, SqlSession};
+pub use tables::{TableDescription, tables};

@@ -1,0 +1,222 @@
+//! A pretrained network with its card, and the sessions that run it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use rten::NodeId;
+
+use crate::PIXEL_PIPELINE_VERSION;
+use crate::card::{BackboneCard, Layout};
+use crate::engine::{Engine, Network, Role, Runner};
+use crate::error::BackboneError;
+use crate::pixels::{AlphaPolicy, as_index};
+
+/// Bytes of an engine's activations for each byte of the input tensor, an upper
+/// estimate: EfficientNet-Lite0's and MobileNetV2's largest activation, 112 x
+/// 112 x 96, is 8 times their input, and at most five of that size live at once.
+const ARENA_FACTOR: u64 = 40;
+
+/// What an engine keeps for a session besides: a thread's stack and its state.
+const SESSION_BYTES: u64 = 1024 * 1024;
+
+/// A pretrained network without its classifier head, with its preprocessing.
+///
+/// Clones share the weights. Each thread makes its own [`Session`], or rather a
+/// [`Featurizer`](crate::Featurizer), which has one.
+#[derive(Clone)]
+pub struct Backbone {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    card: BackboneCard,
+    hash: String,
+    network: Network,
+    input: NodeId,
+    features: NodeId,
+    logits: Option<NodeId>,
+}
+
+impl Backbone {
+    /// Reads an ONNX file that carries a card. The bytes are a `Vec<u8>`, or
+    /// `&'static [u8]` as embedded ones are, which saves a copy.
+    pub fn from_onnx(onnx: impl Into<Cow<'static, [u8]>>) -> Result<Self, BackboneError> {
+        let onnx = onnx.into();
+        let hash = blake3::hash(&onnx).to_hex().to_string();
+        let network = Network::load(onnx)?;
+        let card = BackboneCard::from_metadata(network.metadata())?;
+        let input = network.node(Role::Input, &card.input)?;
+        let features = network.node(Role::Output, &card.feature_output)?;
+        let logits = match &card.logits_output {
+            Some(name) => Some(network.node(Role::Output, name)?),
+            None => None,
+        };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                card,
+                hash,
+                network,
+                input,
+                features,
+                logits,
+            }),
+        })
+    }
+
+    /// The card.
+    pub fn card(&self) -> &BackboneCard {
+        &self.inner.card
+    }
+
+    /// The BLAKE3 hash of the file, in hexadecimal.
+    pub fn hash(&self) -> &str {
+        &self.inner.hash
+    }
+
+    /// How many features an image gets.
+    pub fn dimension(&self) -> usize {
+        self.inner.card.feature_dimension
+    }
+
+    /// Bytes of the weights in memory, shared by all sessions.
+    pub fn weight_bytes(&self) -> u64 {
+        self.inner.network.weight_bytes()
+    }
+
+    /// A session, for one thread.
+    pub fn session(&self) -> Result<Session, BackboneError> {
+        Ok(Session {
+            runner: Runner::new(self.inner.network.clone()),
+            backbone: self.clone(),
+        })
+    }
+
+    /// What names the features of this backbone: 64 hexadecimal digits that
+    /// change with anything that changes a value. They are the hash of the
+    /// file's hash (and so its weights), the preprocessing, the pooling, the
+    /// precision, the alpha policy and [`PIXEL_PIPELINE_VERSION`]. Engines
+    /// differ by rounding only and are not in it.
+    pub fn feature_key(&self, alpha: AlphaPolicy) -> String {
+        let card = self.card();
+        let text = format!(
+            "sparkles features\nfile {}\npreprocessing {}x{} {} {} {} {} {} {} {:?} {:?}\n\
+             output {} {}\npooling mean\nprecision f32\nalpha {}\npixels {}\n",
+            self.hash(),
+            card.width,
+            card.height,
+            card.layout.name(),
+            card.channel_order.name(),
+            card.pixel_range.name(),
+            card.resize_filter.name(),
+            card.resize_policy.name(),
+            card.crop_fraction,
+            card.mean,
+            card.standard_deviation,
+            card.feature_output,
+            card.feature_dimension,
+            alpha,
+            PIXEL_PIPELINE_VERSION,
+        );
+        blake3::hash(text.as_bytes()).to_hex().to_string()
+    }
+
+    /// The engine that runs it.
+    pub fn engine(&self) -> Engine {
+        Engine::Rten
+    }
+}
+
+impl fmt::Debug for Backbone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backbone")
+            .field("card", &self.inner.card)
+            .field("hash", &self.inner.hash)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One thread's use of a backbone.
+///
+/// An image's values depend on that image alone: not on what ran before, nor on
+/// other sessions.
+pub struct Session {
+    runner: Runner,
+    backbone: Backbone,
+}
+
+impl Session {
+    /// The features of one input tensor, [`Backbone::dimension`] of them.
+    pub fn features(&mut self, tensor: &[f32]) -> Result<Vec<f32>, BackboneError> {
+        let inner = &self.backbone.inner;
+        let features = self.run(tensor, inner.features)?;
+        expect_length(
+            &inner.card.feature_output,
+            inner.card.feature_dimension,
+            &features,
+        )?;
+        Ok(features)
+    }
+
+    /// The logits of the backbone's own classes for one input tensor.
+    pub fn logits(&mut self, tensor: &[f32]) -> Result<Vec<f32>, BackboneError> {
+        let inner = &self.backbone.inner;
+        let (Some(node), Some(name)) = (inner.logits, &inner.card.logits_output) else {
+            return Err(BackboneError::NoLogits);
+        };
+        let logits = self.run(tensor, node)?;
+        if let Some(count) = inner.card.class_count {
+            expect_length(name, count, &logits)?;
+        }
+        Ok(logits)
+    }
+
+    /// An estimate of what the engine holds at its peak for this session,
+    /// beside the weights.
+    pub fn memory_bytes(&self) -> u64 {
+        let values = u64::try_from(input_length(&self.backbone.inner.card)).unwrap_or(u64::MAX);
+        values
+            .saturating_mul(4 * ARENA_FACTOR)
+            .saturating_add(SESSION_BYTES)
+    }
+
+    fn run(&self, tensor: &[f32], output: NodeId) -> Result<Vec<f32>, BackboneError> {
+        let inner = &self.backbone.inner;
+        let card = &inner.card;
+        if tensor.len() != input_length(card) {
+            return Err(BackboneError::Input {
+                expected: input_length(card),
+                found: tensor.len(),
+            });
+        }
+        let (height, width) = (as_index(card.height), as_index(card.width));
+        let shape = match card.layout {
+            Layout::ChannelsFirst => [1, 3, height, width],
+            Layout::ChannelsLast => [1, height, width, 3],
+        };
+        self.runner.run(inner.input, &shape, tensor, output)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("backbone", &self.backbone.inner.card.name)
+            .finish_non_exhaustive()
+    }
+}
+
+fn input_length(card: &BackboneCard) -> usize {
+    3 * as_index(card.height) * as_index(card.width)
+}
+
+fn expect_length(output: &str, expected: usize, values: &[f32]) -> Result<(), BackboneError> {
+    if values.len() == expected {
+        return Ok(());
+    }
+    Err(BackboneError::Length {
+        output: output.to_owned(),
+        expected,
+        found: values.len(),
+    })
+}

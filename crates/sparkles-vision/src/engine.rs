@@ -1,0 +1,181 @@
+//! The seam to the engines that run a network.
+//!
+//! A closed set: [`Engine`] names them, and the two types here are all that the
+//! rest of the crate sees of one. The network is loaded once and shared; a
+//! [`Session`](crate::Session) has what is its own, above all its one thread.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use rten::{LoadErrorKind, Model, ModelOptions, NodeId, RunOptions, ThreadPool, ValueOrView};
+use rten_tensor::TensorView;
+
+use crate::error::BackboneError;
+
+/// What runs a backbone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Engine {
+    /// rten: pure Rust, part of this program.
+    #[default]
+    Rten,
+}
+
+impl Engine {
+    /// The engine's name, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rten => "rten",
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Engine {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "rten" => Ok(Self::Rten),
+            _ => Err(format!("`{text}` is no engine: rten")),
+        }
+    }
+}
+
+/// A loaded graph with its weights, shared by all sessions.
+#[derive(Clone)]
+pub(crate) struct Network {
+    model: Arc<Model>,
+}
+
+impl Network {
+    pub(crate) fn load(onnx: Cow<'static, [u8]>) -> Result<Self, BackboneError> {
+        let options = ModelOptions::with_all_ops();
+        let model = match onnx {
+            Cow::Borrowed(bytes) => options.load_static_slice(bytes),
+            Cow::Owned(bytes) => options.load(bytes),
+        };
+        let model = model.map_err(|error| match error.kind() {
+            LoadErrorKind::UnknownFileType | LoadErrorKind::ParseError => BackboneError::NotOnnx {
+                detail: error.to_string(),
+            },
+            _ => BackboneError::Load {
+                engine: Engine::Rten,
+                detail: error.to_string(),
+            },
+        })?;
+        Ok(Self {
+            model: Arc::new(model),
+        })
+    }
+
+    /// The entries of the file's `metadata_props`.
+    pub(crate) fn metadata(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.model.metadata().fields()
+    }
+
+    /// Bytes of the weights: four each, whatever the file stores.
+    pub(crate) fn weight_bytes(&self) -> u64 {
+        u64::try_from(self.model.total_params())
+            .unwrap_or(u64::MAX)
+            .saturating_mul(4)
+    }
+
+    /// The node of that name, which must be an input or output of the graph.
+    pub(crate) fn node(&self, role: Role, name: &str) -> Result<NodeId, BackboneError> {
+        let ids = match role {
+            Role::Input => self.model.input_ids(),
+            Role::Output => self.model.output_ids(),
+        };
+        let named = |id: NodeId| {
+            let info = self.model.node_info(id)?;
+            info.name().map(str::to_owned)
+        };
+        ids.iter()
+            .copied()
+            .find(|id| named(*id).as_deref() == Some(name))
+            .ok_or_else(|| {
+                let found: Vec<String> = ids
+                    .iter()
+                    .filter_map(|id| named(*id))
+                    .map(|name| format!("`{name}`"))
+                    .collect();
+                BackboneError::NoSuchNode {
+                    role: role.name(),
+                    name: name.to_owned(),
+                    found: found.join(", "),
+                }
+            })
+    }
+}
+
+/// Which end of the graph a node is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Role {
+    Input,
+    Output,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Output => "output",
+        }
+    }
+}
+
+/// One thread that runs a network.
+pub(crate) struct Runner {
+    network: Network,
+    /// Without a pool of its own a session would use one as large as the
+    /// machine, which all sessions share.
+    pool: Arc<ThreadPool>,
+}
+
+impl Runner {
+    pub(crate) fn new(network: Network) -> Self {
+        Self {
+            network,
+            pool: Arc::new(ThreadPool::with_num_threads(1)),
+        }
+    }
+
+    /// The values of `output` for one input. Only what that output needs runs.
+    pub(crate) fn run(
+        &self,
+        input: NodeId,
+        shape: &[usize],
+        tensor: &[f32],
+        output: NodeId,
+    ) -> Result<Vec<f32>, BackboneError> {
+        let failed = |detail: String| BackboneError::Run {
+            engine: Engine::Rten,
+            detail,
+        };
+        let view = TensorView::try_from_data(shape, tensor)
+            .map_err(|error| failed(format!("{error:?}")))?;
+        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.pool)));
+        let values = self
+            .network
+            .model
+            .run(
+                vec![(input, ValueOrView::from(view))],
+                &[output],
+                Some(options),
+            )
+            .map_err(|error| failed(error.to_string()))?;
+        let value = values.into_iter().next();
+        let tensor = value
+            .and_then(rten::Value::into_tensor::<f32>)
+            .ok_or_else(|| failed("its output is no tensor of 32-bit floats".to_owned()))?;
+        Ok(tensor.into_data())
+    }
+}

@@ -1,0 +1,190 @@
+//! Why an image has no pixels, and why a backbone cannot be used.
+
+use crate::header::ImageFormat;
+
+/// Why a file is not turned into features.
+///
+/// [`ImageError::reason`] is the closed word for ledgers and counts; `Display`
+/// is the sentence for people, with the numbers in it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// The first bytes are those of no image format that is known here.
+    #[error("not an image: {detail}")]
+    NotAnImage {
+        /// What stands there instead.
+        detail: String,
+    },
+    /// An image, but of a kind that is not decoded.
+    #[error("{kind} is not supported")]
+    Unsupported {
+        /// The format or feature, by name.
+        kind: String,
+    },
+    /// More pixels than [`crate::MAX_PIXELS`].
+    #[error("{width} x {height} pixels, the limit is {limit}")]
+    TooLarge {
+        /// Columns, as the header says.
+        width: u64,
+        /// Rows, as the header says.
+        height: u64,
+        /// The most pixels allowed, [`crate::MAX_PIXELS`].
+        limit: u64,
+    },
+    /// The file ends before the image does.
+    #[error("truncated {format}: {detail}")]
+    Truncated {
+        /// The format of the file.
+        format: ImageFormat,
+        /// Where the end was met.
+        detail: String,
+    },
+    /// The file contradicts its format.
+    #[error("corrupt {format}: {detail}")]
+    Corrupt {
+        /// The format of the file.
+        format: ImageFormat,
+        /// The contradiction.
+        detail: String,
+    },
+    /// The engine failed on the pixels, or gave numbers that are not finite.
+    #[error("engine: {detail}")]
+    Engine {
+        /// What the engine said.
+        detail: String,
+    },
+    /// The bytes could not be read; this says nothing about the image.
+    #[error("cannot read")]
+    Io(#[source] std::io::Error),
+}
+
+impl ImageError {
+    /// One of `not_an_image`, `unsupported`, `too_large`, `truncated`,
+    /// `corrupt`, `engine`, `unreadable`.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NotAnImage { .. } => "not_an_image",
+            Self::Unsupported { .. } => "unsupported",
+            Self::TooLarge { .. } => "too_large",
+            Self::Truncated { .. } => "truncated",
+            Self::Corrupt { .. } => "corrupt",
+            Self::Engine { .. } => "engine",
+            Self::Io(_) => "unreadable",
+        }
+    }
+
+    pub(crate) fn unsupported(kind: impl Into<String>) -> Self {
+        Self::Unsupported { kind: kind.into() }
+    }
+
+    pub(crate) fn corrupt(format: ImageFormat, detail: impl Into<String>) -> Self {
+        Self::Corrupt {
+            format,
+            detail: detail.into(),
+        }
+    }
+
+    pub(crate) fn truncated(format: ImageFormat, detail: impl Into<String>) -> Self {
+        Self::Truncated {
+            format,
+            detail: detail.into(),
+        }
+    }
+
+    /// `UnexpectedEof` within a header is a truncated file; anything else is
+    /// the reader's failure.
+    pub(crate) fn reading(format: ImageFormat, error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::UnexpectedEof {
+            Self::truncated(format, "the file ends inside its header")
+        } else {
+            Self::Io(error)
+        }
+    }
+}
+
+/// Why a backbone's card cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CardError {
+    /// The file has not one `sparkles.*` key: it is a plain ONNX file.
+    #[error("no card: the file has no `sparkles.*` entry in its metadata")]
+    NoCard,
+    /// A key that must be there is not.
+    #[error("the card has no `{key}`")]
+    Missing {
+        /// The key, with its prefix.
+        key: &'static str,
+    },
+    /// A key has a value that cannot be used.
+    #[error("the card's `{key}` is `{value}`, expected {expected}")]
+    Invalid {
+        /// The key, with its prefix.
+        key: &'static str,
+        /// What stands there.
+        value: String,
+        /// What could stand there.
+        expected: &'static str,
+    },
+}
+
+/// Why a backbone cannot be loaded or run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackboneError {
+    /// The bytes are no ONNX model.
+    #[error("not an ONNX model: {detail}")]
+    NotOnnx {
+        /// What the parser met.
+        detail: String,
+    },
+    /// The card is missing or odd.
+    #[error("cannot read the backbone's card")]
+    Card(#[from] CardError),
+    /// The card names an input or output that the graph does not have.
+    #[error("the card names {role} `{name}`, the graph has {found}")]
+    NoSuchNode {
+        /// `input` or `output`.
+        role: &'static str,
+        /// The name in the card.
+        name: String,
+        /// The names in the graph.
+        found: String,
+    },
+    /// The engine refused the graph.
+    #[error("{engine} cannot load the model: {detail}")]
+    Load {
+        /// The engine.
+        engine: crate::Engine,
+        /// What it said.
+        detail: String,
+    },
+    /// The engine failed while running.
+    #[error("{engine} cannot run the model: {detail}")]
+    Run {
+        /// The engine.
+        engine: crate::Engine,
+        /// What it said.
+        detail: String,
+    },
+    /// An output has another length than the card says.
+    #[error("output `{output}` has {found} values, the card says {expected}")]
+    Length {
+        /// The output's name.
+        output: String,
+        /// What the card says.
+        expected: usize,
+        /// What the engine gave.
+        found: usize,
+    },
+    /// A tensor of another length than the input takes.
+    #[error("the input takes {expected} values, found {found}")]
+    Input {
+        /// Values of one image.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// The backbone has no such output.
+    #[error("the card names no `sparkles.logits_output`")]
+    NoLogits,
+}

@@ -1,0 +1,385 @@
+//! What can go wrong in a verb, and what to do about it.
+
+use sparkles_data::DataError;
+use sparkles_learn::LearnError;
+use sparkles_vision::BackboneError;
+
+/// A failure of a verb. [`Error::hint`] says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A table or a file.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The mathematics.
+    #[error(transparent)]
+    Learn(#[from] LearnError),
+    /// A backbone.
+    #[error("cannot use backbone `{name}`")]
+    Backbone {
+        /// Its name or file.
+        name: String,
+        /// Why not.
+        source: BackboneError,
+    },
+    /// A name that is neither a backbone nor a file.
+    #[error("there is no backbone `{name}`: known is `{}`", crate::EMBEDDED)]
+    UnknownBackbone {
+        /// What was asked for.
+        name: String,
+    },
+    /// No images were named, and no table of them.
+    #[error("no images were named")]
+    NoImageLocations,
+    /// A folder or a glob without files.
+    #[error("no file was found in `{locations}`")]
+    NothingFound {
+        /// What was named.
+        locations: String,
+    },
+    /// Files, but no image among them.
+    #[error("none of the {found} files found is an image ({example})")]
+    NoImages {
+        /// Files found.
+        found: u64,
+        /// The first of them and why it is none.
+        example: String,
+    },
+    /// An id pattern that is none.
+    #[error("`{pattern}` is no id pattern: {reason}")]
+    IdPattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A label or class file that cannot be read.
+    #[error("cannot read `{file}`: {reason}")]
+    LabelFile {
+        /// The file.
+        file: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A label file without a column that it needs.
+    #[error("`{file}` has no column `{column}`; its columns are `{columns}`")]
+    LabelColumn {
+        /// The file.
+        file: String,
+        /// The column that is missing.
+        column: String,
+        /// Those that are there.
+        columns: String,
+    },
+    /// A label file of no known kind.
+    #[error("cannot tell what `{file}` holds: no {what} column among `{columns}`")]
+    UnknownLabelFile {
+        /// The file.
+        file: String,
+        /// `location` or `label`.
+        what: String,
+        /// The columns that are there.
+        columns: String,
+    },
+    /// Rows were lost or doubled: a defect of sparkles.
+    #[error("the books do not balance: {expected} {what}, {found} accounted for")]
+    Accounting {
+        /// How many there should be.
+        expected: u64,
+        /// How many there are.
+        found: u64,
+        /// Of what.
+        what: &'static str,
+    },
+    /// More rejects than `--max-rejects` allows.
+    #[error("{rejected} of {samples} samples were refused; the limit is {limit}")]
+    TooManyRejects {
+        /// Rejects so far.
+        rejected: u64,
+        /// Samples asked for.
+        samples: u64,
+        /// The limit.
+        limit: String,
+    },
+    /// `--memory` does not hold the backbone and one small photo a thread.
+    #[error("{asked} of memory do not hold `{backbone}` on {threads} threads: {least} are needed")]
+    MemoryTooSmall {
+        /// What was allowed.
+        asked: String,
+        /// What is needed.
+        least: String,
+        /// The backbone.
+        backbone: String,
+        /// Threads.
+        threads: usize,
+    },
+    /// A label that no class has.
+    #[error("label `{label}` is in no row of `labels`{}", list_closest(closest))]
+    UnknownLabel {
+        /// What was asked for.
+        label: String,
+        /// The closest names and their rows.
+        closest: Vec<(String, u64)>,
+    },
+    /// A readable name that several classes have.
+    #[error("label `{label}` means several classes: `{}`", label_names.join("`, `"))]
+    AmbiguousLabel {
+        /// What was asked for.
+        label: String,
+        /// The label names that it may mean.
+        label_names: Vec<String>,
+    },
+    /// No sample has any of the labels.
+    #[error("no sample is verified to have `{}`", labels.join("` or `"))]
+    NoRows {
+        /// The labels.
+        labels: Vec<String>,
+    },
+    /// One label alone, and nothing to tell it from.
+    #[error(
+        "cannot train on `{label}` alone: {present} samples are verified to have it, none is \
+         verified not to have it"
+    )]
+    NoAbsent {
+        /// The label.
+        label: String,
+        /// Samples that have it.
+        present: u64,
+    },
+    /// All rows to learn from have one label.
+    #[error("cannot train: all {rows} rows of the train part (of {total}) have the label `{label}`")]
+    OneLabel {
+        /// The label.
+        label: String,
+        /// Rows of the train part.
+        rows: u64,
+        /// Rows of all parts.
+        total: u64,
+    },
+    /// A sample with several of the chosen labels, where that is an error.
+    #[error("sample `{sample_id}` has several of the chosen labels: `{}`", labels.join("`, `"))]
+    SeveralLabels {
+        /// The sample.
+        sample_id: String,
+        /// Its labels.
+        labels: Vec<String>,
+    },
+    /// A feature that is no number.
+    #[error("the features of `{location}` cannot be learned from")]
+    FeatureNotFinite {
+        /// The photo.
+        location: String,
+        /// Which feature.
+        source: LearnError,
+    },
+    /// Something is in the way of a new model.
+    #[error("`{location}` already exists")]
+    ModelExists {
+        /// The folder.
+        location: String,
+    },
+    /// A folder without `pipeline.json`.
+    #[error("`{location}` is no model: it holds no `pipeline.json`")]
+    NotAModel {
+        /// The folder.
+        location: String,
+    },
+    /// A model written by a newer version.
+    #[error("model `{location}` has format {found}; this version reads up to format {supported}")]
+    NewerModel {
+        /// The folder.
+        location: String,
+        /// Its format.
+        found: u32,
+        /// The newest that is understood.
+        supported: u32,
+    },
+    /// A file of a model that cannot be used.
+    #[error("`{location}` is corrupt: {reason}")]
+    CorruptModel {
+        /// The file.
+        location: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The backbone makes other features than the model was trained on.
+    #[error(
+        "the model was trained on other features than `{backbone}` makes: key {}, found {}",
+        short(expected),
+        short(found)
+    )]
+    OtherFeatures {
+        /// The model's feature key.
+        expected: String,
+        /// The backbone's feature key.
+        found: String,
+        /// The backbone.
+        backbone: String,
+    },
+    /// The part asked for is empty.
+    #[error("no row is in part `{on}` of the split {split}")]
+    NothingHeldBack {
+        /// The part.
+        on: String,
+        /// The split.
+        split: String,
+    },
+    /// The drawings of the demo.
+    #[error("cannot draw the demo's pictures")]
+    Drawing(#[from] crate::demo::CollectionError),
+    /// A result could not be written.
+    #[error("cannot write `{location}`")]
+    Output {
+        /// The file, or `standard output`.
+        location: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn label_file(file: &str, reason: String) -> Self {
+        Self::LabelFile {
+            file: file.to_owned(),
+            reason,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Data(error) => return data_hint(error),
+            Self::Backbone {
+                source: BackboneError::Card(_),
+                ..
+            } => "a backbone is an ONNX file whose `metadata_props` hold a card: input size, \
+                  resize, mean, standard deviation, outputs (keys `sparkles.*`)"
+                .to_owned(),
+            Self::UnknownBackbone { .. } => {
+                "give the path of an ONNX file that carries a card, ending in `.onnx`".to_owned()
+            }
+            Self::NoImageLocations => {
+                "name a folder, files or a glob with `--images`, or a table with a location column \
+                 with `--labels`"
+                    .to_owned()
+            }
+            Self::LabelColumn { .. } | Self::UnknownLabelFile { .. } => {
+                "expected `ImageID,Source,LabelName,Confidence` (Open Images), or a location and a \
+                 label column, which `--location-column` and `--label-column` may name"
+                    .to_owned()
+            }
+            Self::IdPattern { .. } => {
+                "its first group is the sample id, for example `([0-9a-f]{16})`".to_owned()
+            }
+            Self::Accounting { .. } => {
+                "this is a defect of sparkles; please report it with the command that you ran"
+                    .to_owned()
+            }
+            Self::TooManyRejects { .. } => {
+                "`sparkles sql DATASET \"SELECT reason, location, message FROM rejects\"` lists \
+                 them; raise `--max-rejects` to go on, finished parts are kept"
+                    .to_owned()
+            }
+            Self::MemoryTooSmall { least, .. } => {
+                format!("`--memory {}`, or fewer `--threads`", least.replace(' ', ""))
+            }
+            Self::UnknownLabel { .. } => {
+                "`sparkles sql DATASET \"SELECT display_name, count(*) FROM labelled GROUP BY 1\"` \
+                 lists them all"
+                    .to_owned()
+            }
+            Self::AmbiguousLabel { .. } => "give one of these instead".to_owned(),
+            Self::NoRows { .. } => {
+                "only labels of confidence 1 count as present; `sparkles explore DATASET` shows \
+                 what there is"
+                    .to_owned()
+            }
+            Self::NoAbsent { .. } => {
+                "an image without a row is unknown, not negative: name a second `--label`, or add \
+                 rows of confidence 0"
+                    .to_owned()
+            }
+            Self::OneLabel { .. } => {
+                "name two labels with `--label`, change `--seed`, or give more of the data to \
+                 `--split`"
+                    .to_owned()
+            }
+            Self::SeveralLabels { .. } => {
+                "`--both drop` leaves such samples out, `--both keep` makes one row a label"
+                    .to_owned()
+            }
+            Self::ModelExists { .. } => "give another `--out`, or remove it first".to_owned(),
+            Self::NotAModel { .. } => {
+                "a model is the folder that `sparkles train … --out MODEL` made".to_owned()
+            }
+            Self::NewerModel { .. } => "update sparkles".to_owned(),
+            Self::CorruptModel { .. } => "train the model again".to_owned(),
+            Self::OtherFeatures { .. } => {
+                "this version of sparkles prepares pixels otherwise than the one that trained the \
+                 model: train it again"
+                    .to_owned()
+            }
+            Self::NothingHeldBack { .. } => {
+                "`--on all` measures on all rows, those that the model has learned from too"
+                    .to_owned()
+            }
+            _ => return None,
+        };
+        Some(hint)
+    }
+}
+
+fn data_hint(error: &DataError) -> Option<String> {
+    let hint = match error {
+        DataError::NotADataset { .. } => {
+            "a dataset is the folder that `sparkles ingest … --out DATASET` made".to_owned()
+        }
+        DataError::NewerFormat { .. } => "update sparkles".to_owned(),
+        DataError::Exists { .. } => "give another `--out`, or remove it first".to_owned(),
+        DataError::Corrupt { location, .. } if location.contains("/features/") => format!(
+            "remove `{location}`, and `sparkles featurize DATASET` computes its rows anew"
+        ),
+        DataError::MissingPart { location } if location.contains("/features/") => {
+            "`sparkles featurize DATASET` computes its rows anew".to_owned()
+        }
+        DataError::Corrupt { .. } | DataError::MissingPart { .. } => {
+            "ingest the dataset again".to_owned()
+        }
+        DataError::UnsupportedScheme { .. } => {
+            "this version reads local files; copy the photos to this machine first".to_owned()
+        }
+        DataError::Locked { .. } => "wait until it is done".to_owned(),
+        _ => return None,
+    };
+    Some(hint)
+}
+
+fn list_closest(closest: &[(String, u64)]) -> String {
+    if closest.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = closest
+        .iter()
+        .map(|(name, rows)| format!("{name} ({rows} {})", if *rows == 1 { "row" } else { "rows" }))
+        .collect();
+    format!("\n  closest: {}", names.join(", "))
+}
+
+fn short(key: &str) -> &str {
+    key.get(..12).unwrap_or(key)
+}
+
+/// An error and its sources on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        source = error.source();
+    }
+    text
+}

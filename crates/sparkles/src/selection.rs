@@ -1,0 +1,307 @@
+//! Which samples a classifier learns from, and under which label.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sparkles_data::{Class, Dataset, Sample};
+
+use crate::Error;
+
+/// What becomes of a sample that has several of the chosen labels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Both {
+    /// It is left out, and counted.
+    #[default]
+    Drop,
+    /// It becomes one row a label, as a join makes it.
+    Keep,
+    /// It is an error.
+    Error,
+}
+
+impl FromStr for Both {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "drop" => Ok(Self::Drop),
+            "keep" => Ok(Self::Keep),
+            "error" => Ok(Self::Error),
+            _ => Err(format!("`{text}` is none of drop, keep, error")),
+        }
+    }
+}
+
+impl fmt::Display for Both {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Drop => "drop",
+            Self::Keep => "keep",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// The labels to tell apart.
+///
+/// Two or more: samples verified to have them (confidence 1). One: present
+/// (confidence 1) against verified absent (confidence 0). None: all classes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelSelection {
+    /// Readable names or label names.
+    pub labels: Vec<String>,
+    /// What becomes of samples with several of them.
+    pub both: Both,
+}
+
+/// A row to learn from or to measure on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// Position of the sample.
+    pub(crate) sample: usize,
+    /// Position in [`Selected::labels`].
+    pub(crate) label: usize,
+}
+
+/// The rows of a selection, in order of sample id.
+#[derive(Debug, Clone)]
+pub(crate) struct Selected {
+    /// Readable names of the labels that were asked for, or of all.
+    pub(crate) labels: Vec<String>,
+    /// Position of the label that counts as positive, with one label alone.
+    pub(crate) positive: Option<usize>,
+    pub(crate) rows: Vec<Row>,
+    /// Samples left out, by reason.
+    pub(crate) dropped: BTreeMap<String, u64>,
+    /// Rows of the chosen labels with a confidence between 0 and 1, unused.
+    pub(crate) machine_made: u64,
+}
+
+/// Left out: verified present and verified absent at once.
+const CONFLICTING: &str = "conflicting_labels";
+/// Left out: several of the chosen labels.
+const SEVERAL: &str = "several_labels";
+
+/// What the rows of labels say of one label of one sample.
+#[derive(Debug, Clone, Copy, Default)]
+struct Verdict {
+    present: bool,
+    absent: bool,
+}
+
+/// The position of the class that `text` means among (label name, readable name,
+/// rows): a label name, a readable name, or a readable name in other case.
+pub(crate) fn resolve_label(text: &str, classes: &[(&str, &str, u64)]) -> Result<usize, Error> {
+    let matching = |same: &dyn Fn(&str, &str) -> bool| -> Vec<usize> {
+        let found = classes.iter().enumerate();
+        found
+            .filter(|(_, (label_name, display_name, _))| same(label_name, display_name))
+            .map(|(position, _)| position)
+            .collect()
+    };
+    let lower = text.to_lowercase();
+    let mut found = matching(&|label_name, _| label_name == text);
+    if found.is_empty() {
+        found = matching(&|_, display_name| display_name == text);
+    }
+    if found.is_empty() {
+        found = matching(&|_, display_name| display_name.to_lowercase() == lower);
+    }
+    match found.as_slice() {
+        [position] => Ok(*position),
+        [] => Err(Error::UnknownLabel {
+            label: text.to_owned(),
+            closest: closest(&lower, classes),
+        }),
+        several => Err(Error::AmbiguousLabel {
+            label: text.to_owned(),
+            label_names: several
+                .iter()
+                .filter_map(|&position| classes.get(position))
+                .map(|(label_name, _, _)| (*label_name).to_owned())
+                .collect(),
+        }),
+    }
+}
+
+/// The three readable names closest in spelling, among classes with rows.
+fn closest(lower: &str, classes: &[(&str, &str, u64)]) -> Vec<(String, u64)> {
+    let mut names: Vec<(usize, &str, u64)> = classes
+        .iter()
+        .filter(|(_, _, rows)| *rows > 0)
+        .map(|(_, name, rows)| {
+            (strsim::damerau_levenshtein(lower, &name.to_lowercase()), *name, *rows)
+        })
+        .collect();
+    names.sort_by(|a, b| a.0.cmp(&b.0).then(b.2.cmp(&a.2)).then(a.1.cmp(b.1)));
+    names.into_iter().take(3).map(|(_, name, rows)| (name.to_owned(), rows)).collect()
+}
+
+/// Positions of the classes that were asked for, each once.
+fn choose(dataset: &Dataset, classes: &[Class], labels: &[String]) -> Result<Vec<usize>, Error> {
+    let mut rows: HashMap<String, u64> = HashMap::new();
+    dataset.visit_labels(|labels| {
+        for label in labels {
+            *rows.entry(label.label_name).or_insert(0) += 1;
+        }
+    })?;
+    let named: Vec<(&str, &str, u64)> = classes
+        .iter()
+        .map(|class| {
+            let rows = rows.get(&class.label_name).copied().unwrap_or(0);
+            (class.label_name.as_str(), class.display_name.as_str(), rows)
+        })
+        .collect();
+    let mut chosen = Vec::new();
+    for text in labels {
+        let position = resolve_label(text, &named)?;
+        if !chosen.contains(&position) {
+            chosen.push(position);
+        }
+    }
+    Ok(chosen)
+}
+
+/// Applies a selection to a dataset whose samples were read.
+pub(crate) fn select(
+    dataset: &Dataset,
+    samples: &[Sample],
+    selection: &LabelSelection,
+) -> Result<Selected, Error> {
+    let classes = dataset.classes()?;
+    let all = selection.labels.is_empty();
+    let chosen = if all {
+        (0..classes.len()).collect()
+    } else {
+        choose(dataset, &classes, &selection.labels)?
+    };
+    let slots: HashMap<&str, usize> = chosen
+        .iter()
+        .enumerate()
+        .filter_map(|(slot, &position)| Some((classes.get(position)?.label_name.as_str(), slot)))
+        .collect();
+
+    // Several files may share an id: its labels go to all of them.
+    let mut by_id: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (position, sample) in samples.iter().enumerate() {
+        by_id.entry(&sample.sample_id).or_default().push(position);
+    }
+    let mut verdicts: Vec<BTreeMap<usize, Verdict>> = vec![BTreeMap::new(); samples.len()];
+    let mut machine_made = 0;
+    dataset.visit_labels(|rows| {
+        for row in rows {
+            let Some(slot) = slots.get(row.label_name.as_str()) else {
+                continue;
+            };
+            let Some(positions) = by_id.get(row.sample_id.as_str()) else {
+                continue;
+            };
+            if row.confidence > 0.0 && row.confidence < 1.0 {
+                machine_made += 1;
+                continue;
+            }
+            for &position in positions {
+                if let Some(verdicts) = verdicts.get_mut(position) {
+                    let verdict = verdicts.entry(*slot).or_default();
+                    verdict.present |= row.confidence >= 1.0;
+                    verdict.absent |= row.confidence <= 0.0;
+                }
+            }
+        }
+    })?;
+    let names: Vec<String> = chosen
+        .iter()
+        .filter_map(|&position| classes.get(position))
+        .map(|class| class.display_name.clone())
+        .collect();
+    let mut selected = match names.as_slice() {
+        [name] if !all => one_label(name, &verdicts)?,
+        _ => several_labels(names, &verdicts, samples, selection.both)?,
+    };
+    selected.machine_made = machine_made;
+    if selected.rows.is_empty() {
+        return Err(Error::NoRows {
+            labels: selected.labels,
+        });
+    }
+    Ok(selected)
+}
+
+/// Present against verified absent.
+fn one_label(name: &str, verdicts: &[BTreeMap<usize, Verdict>]) -> Result<Selected, Error> {
+    let mut rows = Vec::new();
+    let mut dropped = BTreeMap::new();
+    for (sample, verdicts) in verdicts.iter().enumerate() {
+        match verdicts.get(&0) {
+            Some(Verdict { present: true, absent: true }) => {
+                *dropped.entry(CONFLICTING.to_owned()).or_insert(0) += 1;
+            }
+            Some(Verdict { present: true, .. }) => rows.push(Row { sample, label: 1 }),
+            Some(Verdict { absent: true, .. }) => rows.push(Row { sample, label: 0 }),
+            _ => {}
+        }
+    }
+    if !rows.iter().any(|row| row.label == 0) {
+        return Err(Error::NoAbsent {
+            label: name.to_owned(),
+            present: rows.len() as u64,
+        });
+    }
+    Ok(Selected {
+        labels: vec![format!("not {name}"), name.to_owned()],
+        positive: Some(1),
+        rows,
+        dropped,
+        machine_made: 0,
+    })
+}
+
+/// Samples verified to have one of the labels.
+fn several_labels(
+    labels: Vec<String>,
+    verdicts: &[BTreeMap<usize, Verdict>],
+    samples: &[Sample],
+    both: Both,
+) -> Result<Selected, Error> {
+    let mut rows = Vec::new();
+    let mut dropped: BTreeMap<String, u64> = BTreeMap::new();
+    for (sample, verdicts) in verdicts.iter().enumerate() {
+        let present: Vec<usize> = verdicts
+            .iter()
+            .filter(|(_, verdict)| verdict.present && !verdict.absent)
+            .map(|(slot, _)| *slot)
+            .collect();
+        let conflicting = verdicts.values().any(|verdict| verdict.present && verdict.absent);
+        match (present.as_slice(), both) {
+            _ if conflicting => *dropped.entry(CONFLICTING.to_owned()).or_insert(0) += 1,
+            ([], _) => {}
+            ([label], _) => rows.push(Row { sample, label: *label }),
+            (several, Both::Keep) => {
+                rows.extend(several.iter().map(|&label| Row { sample, label }));
+            }
+            (_, Both::Drop) => *dropped.entry(SEVERAL.to_owned()).or_insert(0) += 1,
+            (several, Both::Error) => {
+                return Err(Error::SeveralLabels {
+                    sample_id: samples
+                        .get(sample)
+                        .map(|sample| sample.sample_id.clone())
+                        .unwrap_or_default(),
+                    labels: several
+                        .iter()
+                        .filter_map(|&label| labels.get(label).cloned())
+                        .collect(),
+                });
+            }
+        }
+    }
+    Ok(Selected {
+        labels,
+        positive: None,
+        rows,
+        dropped,
+        machine_made: 0,
+    })
+}
