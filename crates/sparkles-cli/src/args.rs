@@ -254,7 +254,11 @@ pub(crate) struct TrainArguments {
     #[arg(long, default_value = "drop", value_name = "drop|keep|error")]
     pub(crate) both: Both,
     /// Shares of the train and test part, by the hash of the sample's id and the seed
-    #[arg(long, default_value = "0.8,0.2", value_name = "TRAIN[,VALIDATION],TEST")]
+    #[arg(
+        long,
+        default_value = "0.8,0.2",
+        value_name = "TRAIN[,VALIDATION],TEST"
+    )]
     pub(crate) split: SplitRatio,
     /// Seed of the split
     #[arg(long, default_value_t = 42, value_name = "N")]
@@ -326,7 +330,9 @@ pub(crate) enum PredictionFormat {
 
 /// Predict the labels of photos; the model's dataset is not needed
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  sparkles predict pets.model new-photos --format csv > labels.csv")]
+#[command(
+    after_help = "Example:\n  sparkles predict pets.model new-photos --format csv > labels.csv"
+)]
 pub(crate) struct PredictArguments {
     /// The model
     #[arg(value_name = "MODEL")]

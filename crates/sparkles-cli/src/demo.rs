@@ -19,7 +19,12 @@ use crate::verbs;
 
 /// Marks a folder that the demo may replace.
 const MARKER: &str = "MADE-BY-SPARKLES-DEMO.txt";
-const PARTS: [&str; 4] = ["pictures", "new-pictures", "city.sparkles", "car-tree.model"];
+const PARTS: [&str; 4] = [
+    "pictures",
+    "new-pictures",
+    "city.sparkles",
+    "car-tree.model",
+];
 
 pub(crate) fn run(stores: &Stores, arguments: &DemoArguments) -> anyhow::Result<()> {
     let started = Instant::now();
@@ -38,8 +43,11 @@ pub(crate) fn run(stores: &Stores, arguments: &DemoArguments) -> anyhow::Result<
     let pictures = usize::try_from(arguments.pictures)?;
     let collection = write_collection(&folder.join("pictures"), pictures, arguments.seed)
         .map_err(sparkles::Error::from)?;
-    let new = write_new_pictures(&folder.join("new-pictures"), arguments.seed.wrapping_add(1 << 32))
-        .map_err(sparkles::Error::from)?;
+    let new = write_new_pictures(
+        &folder.join("new-pictures"),
+        arguments.seed.wrapping_add(1 << 32),
+    )
+    .map_err(sparkles::Error::from)?;
     progress.finish();
     say(&introduction(&collection, &path("pictures")))?;
 
@@ -60,12 +68,17 @@ pub(crate) fn run(stores: &Stores, arguments: &DemoArguments) -> anyhow::Result<
     let (dataset, summary) = sparkles::ingest(stores, &request, &progress)?;
     say(&verbs::render_ingest(&summary))?;
 
-    step(&format!("explore {} --label Car --label Tree", path("city.sparkles")))?;
+    step(&format!(
+        "explore {} --label Car --label Tree",
+        path("city.sparkles")
+    ))?;
     let labels = vec!["Car".to_owned(), "Tree".to_owned()];
     let request = ExploreRequest {
         labels: labels.clone(),
     };
-    say(&verbs::render_explore(&sparkles::explore(&dataset, &request)?))?;
+    say(&verbs::render_explore(&sparkles::explore(
+        &dataset, &request,
+    )?))?;
 
     step(&format!("featurize {}", path("city.sparkles")))?;
     let summary = sparkles::featurize(&dataset, &options, &progress)?;
@@ -89,20 +102,31 @@ pub(crate) fn run(stores: &Stores, arguments: &DemoArguments) -> anyhow::Result<
 
     step(&format!("evaluate {}", path("car-tree.model")))?;
     let model = Model::load(stores, &location("car-tree.model")?)?;
-    let (summary, _) =
-        sparkles::evaluate(stores, &model, &EvaluateRequest::default(), &options, &progress)?;
+    let (summary, _) = sparkles::evaluate(
+        stores,
+        &model,
+        &EvaluateRequest::default(),
+        &options,
+        &progress,
+    )?;
     say(&verbs::render_evaluate(&summary))?;
 
-    step(&format!("predict {} {} --top 2", path("car-tree.model"), path("new-pictures")))?;
+    step(&format!(
+        "predict {} {} --top 2",
+        path("car-tree.model"),
+        path("new-pictures")
+    ))?;
     let request = PredictRequest {
         images: new.iter().map(|path| text(path)).collect(),
     };
     let mut writer = PredictionWriter::new(PredictionFormat::Text, 2, model.labels());
     sparkles::predict(stores, &model, &request, &options, &progress, |outcome| {
-        writer.write(&outcome).map_err(|source| sparkles::Error::Output {
-            location: "standard output".to_owned(),
-            source,
-        })
+        writer
+            .write(&outcome)
+            .map_err(|source| sparkles::Error::Output {
+                location: "standard output".to_owned(),
+                source,
+            })
     })?;
     say(&closing(started.elapsed().as_secs_f64(), &path("")))
 }
@@ -125,7 +149,10 @@ fn prepare(folder: &Path) -> anyhow::Result<()> {
     }
     std::fs::create_dir_all(folder)
         .and_then(|()| {
-            std::fs::write(&marker, "Made by `sparkles demo`; running it again replaces this.\n")
+            std::fs::write(
+                &marker,
+                "Made by `sparkles demo`; running it again replaces this.\n",
+            )
         })
         .with_context(|| format!("cannot write `{}`", marker.display()))
 }

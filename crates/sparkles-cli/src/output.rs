@@ -67,7 +67,10 @@ impl PredictionWriter {
         if !self.begun {
             self.begun = true;
             let fixed = ["location", "sample_id", "prediction", "error"].map(str::to_owned);
-            let labels = self.labels.iter().map(|label| format!("probability {label}"));
+            let labels = self
+                .labels
+                .iter()
+                .map(|label| format!("probability {label}"));
             writer.write_record(fixed.into_iter().chain(labels))?;
         }
         match outcome {
@@ -78,7 +81,10 @@ impl PredictionWriter {
                     prediction.prediction.clone(),
                     String::new(),
                 ];
-                let values = prediction.probability.iter().map(|(_, value)| value.to_string());
+                let values = prediction
+                    .probability
+                    .iter()
+                    .map(|(_, value)| value.to_string());
                 writer.write_record(fixed.into_iter().chain(values))?;
             }
             PredictOutcome::Refused { location, error } => {
@@ -103,7 +109,9 @@ impl PredictionWriter {
                 let shown: Vec<String> = pairs
                     .iter()
                     .take(self.top)
-                    .map(|(label, value)| format!("{} {}", text::clean(label), text::percent(*value)))
+                    .map(|(label, value)| {
+                        format!("{} {}", text::clean(label), text::percent(*value))
+                    })
                     .collect();
                 let location = text::location(&prediction.location);
                 writeln!(self.out, "{location}  {}", shown.join(", "))
@@ -125,8 +133,10 @@ pub(crate) fn predictions_file(
     labels: &[String],
     rows: &[PredictionRow],
 ) -> anyhow::Result<()> {
-    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
-    let extension = extension.as_deref().and_then(|extension| extension.to_str());
+    let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+    let extension = extension
+        .as_deref()
+        .and_then(|extension| extension.to_str());
     let create = || {
         let file = File::create(path).with_context(|| format!("cannot write `{}`", path.display()));
         file.map(BufWriter::new)

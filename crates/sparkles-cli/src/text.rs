@@ -18,14 +18,20 @@ pub(crate) enum Align {
 
 /// A table with a header, indented by two spaces.
 pub(crate) fn table(header: &[(&str, Align)], rows: &[Vec<String>]) -> String {
-    let rows: Vec<Vec<String>> =
-        rows.iter().map(|row| row.iter().map(|cell| clean(cell)).collect()).collect();
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| clean(cell)).collect())
+        .collect();
     let widths: Vec<usize> = header
         .iter()
         .enumerate()
         .map(|(column, (name, _))| {
             let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.width()).max().unwrap_or(0).max(name.width())
+            cells
+                .map(|cell| cell.width())
+                .max()
+                .unwrap_or(0)
+                .max(name.width())
         })
         .collect();
     let mut text = String::new();
@@ -145,7 +151,11 @@ pub(crate) fn bars<'a>(
         .map(|(name, number)| vec![(*name).to_owned(), count(*number), bar(*number, most)])
         .collect();
     table(
-        &[(what.0, Align::Left), (what.1, Align::Right), ("", Align::Left)],
+        &[
+            (what.0, Align::Left),
+            (what.1, Align::Right),
+            ("", Align::Left),
+        ],
         &rows,
     )
 }
@@ -161,7 +171,12 @@ mod tests {
 
     #[test]
     fn numbers() {
-        for (number, text) in [(0, "0"), (999, "999"), (41_620, "41 620"), (1_000_000, "1 000 000")] {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (41_620, "41 620"),
+            (1_000_000, "1 000 000"),
+        ] {
             assert_eq!(count(number), text);
         }
         for (seconds, text) in [
@@ -194,7 +209,10 @@ mod tests {
     fn tables_line_up() {
         let text = table(
             &[("name", Align::Left), ("n", Align::Right)],
-            &[vec!["日本".into(), "1".into()], vec!["a".into(), "100".into()]],
+            &[
+                vec!["日本".into(), "1".into()],
+                vec!["a".into(), "100".into()],
+            ],
         );
         assert_eq!(text, "  name    n\n  日本    1\n  a     100\n");
     }

@@ -438,7 +438,12 @@ impl FeatureStore {
     /// Whether there is anything to merge.
     pub fn needs_compaction(&self) -> bool {
         let whole = self.rows_per_file() as u64;
-        let short = self.manifest.parts.iter().filter(|part| part.rows < whole).count();
+        let short = self
+            .manifest
+            .parts
+            .iter()
+            .filter(|part| part.rows < whole)
+            .count();
         short > 1 || self.manifest.rejects.len() > 1
     }
 

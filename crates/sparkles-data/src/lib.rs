@@ -51,7 +51,8 @@ mod table;
 pub use dataset::{Dataset, DatasetBuilder};
 pub use error::DataError;
 pub use features::{
-    Compaction, FeatureIndexRow, FeatureInfo, FeatureRow, FeatureStore, PartReceipt, part_name, write_part,
+    Compaction, FeatureIndexRow, FeatureInfo, FeatureRow, FeatureStore, PartReceipt, part_name,
+    write_part,
 };
 pub use listing::{Listing, ListingEntry, Unlisted, list};
 pub use location::Location;

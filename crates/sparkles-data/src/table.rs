@@ -489,12 +489,16 @@ pub fn read_text_table(location: &Location, bytes: Bytes) -> Result<TextTable, D
         let batch = batch.map_err(|error| wrap(error.into()))?;
         if table.columns.is_empty() {
             let schema = batch.schema();
-            table.columns = schema.fields().iter().map(|field| field.name().clone()).collect();
+            table.columns = schema
+                .fields()
+                .iter()
+                .map(|field| field.name().clone())
+                .collect();
         }
         let mut columns = Vec::with_capacity(batch.num_columns());
         for array in batch.columns() {
-            let text = arrow::compute::cast(array, &DataType::Utf8)
-                .map_err(|error| wrap(error.into()))?;
+            let text =
+                arrow::compute::cast(array, &DataType::Utf8).map_err(|error| wrap(error.into()))?;
             columns.push(text);
         }
         for row in 0..batch.num_rows() {

@@ -310,7 +310,17 @@ impl Shapes {
 /// The column `data` of these rows.
 fn pixels(rows: &RecordBatch, shapes: &Shapes, reader: &PhotoReader) -> Result<ArrayRef> {
     let origin = column(rows, "origin")?.as_string::<i32>();
-    let mut data = BinaryBuilder::new();
+    // Allocated once: growing would take twice the memory.
+    let bytes: u64 = shapes
+        .0
+        .iter()
+        .take(rows.num_rows())
+        .flatten()
+        .copied()
+        .map(Shape::bytes)
+        .sum();
+    let bytes = usize::try_from(bytes).unwrap_or(0);
+    let mut data = BinaryBuilder::with_capacity(rows.num_rows(), bytes);
     for (row, shape) in shapes.0.iter().enumerate().take(rows.num_rows()) {
         data.append_option(shape.and_then(|shape| reader.pixels(origin.value(row), shape)));
     }

@@ -167,7 +167,7 @@ impl SqlError {
 /// The engine's message in house form: without its class, in one line, without
 /// a capital or a full stop.
 fn plain(message: &str) -> String {
-    const CLASSES: [&str; 14] = [
+    const CLASSES: [&str; 13] = [
         "Error during planning: ",
         "Schema error: ",
         "SQL error: ",
@@ -178,15 +178,22 @@ fn plain(message: &str) -> String {
         "Parquet error: ",
         "External error: ",
         "Internal error: ",
-        "Optimizer rule ",
         "Invalid argument error: ",
         "Compute error: ",
         "This feature is not implemented: ",
     ];
-    let mut text = message.trim();
-    while let Some(rest) = CLASSES.iter().find_map(|class| text.strip_prefix(class)) {
-        text = rest.trim_start();
+    // The engine tries every signature and lists what was wrong with each, then
+    // says it once more for people.
+    const FOR_PEOPLE: &str = "No function matches the given name and argument types";
+    let start = message.find(FOR_PEOPLE).unwrap_or(0);
+    let mut text = message.get(start..).unwrap_or(message).to_owned();
+    for class in CLASSES {
+        text = text.replace(class, "");
     }
+    if let Some(end) = text.find("This issue was likely caused by a bug") {
+        text.truncate(end);
+    }
+    let text = text.replace(". Valid fields are ", "; valid fields are ");
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let text = text.trim_end_matches('.');
     let mut letters = text.chars();
@@ -213,6 +220,15 @@ mod tests {
                 "expected: end",
             ),
             ("UTF-8 is broken", "UTF-8 is broken"),
+            (
+                "Error during planning: f failed, errors: Error during planning: no. No function \
+                 matches the given name and argument types 'f(Utf8)'.",
+                "no function matches the given name and argument types 'f(Utf8)'",
+            ),
+            (
+                "Schema error: No field named x. Valid fields are y.",
+                "no field named x; valid fields are y",
+            ),
             ("", ""),
         ] {
             assert_eq!(plain(message), expected);

@@ -14,6 +14,12 @@
 //! | `features` | those of the key with the most rows |
 //! | `images` | Spark's image schema, decoded when `data` is selected |
 //!
+//! Photos are opened only for rows that need them: conditions on the other
+//! columns, `LIMIT`, joins and `ORDER BY height LIMIT 3` come first. An order by
+//! something computed does not; choose the rows in a subquery then:
+//! `SELECT data FROM images WHERE sample_id IN (SELECT sample_id FROM samples
+//! ORDER BY random() LIMIT 5)`.
+//!
 //! [`tables`] lists their columns. Only files that a manifest names are read, and
 //! one that is gone is an error: no row is lost in silence. Names are
 //! case-insensitive, `nChannels` needs no quotes.

@@ -21,7 +21,7 @@ use table::Table;
 /// Rows are turned to text in pieces of about so many bytes.
 const PIECE_BYTES: usize = 8 << 20;
 /// A row group of a Parquet file is closed at so many bytes.
-const ROW_GROUP_BYTES: usize = 64 << 20;
+const ROW_GROUP_BYTES: usize = 16 << 20;
 
 /// How a result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -193,9 +193,9 @@ impl Encoder {
                     if writer.in_progress_size() >= ROW_GROUP_BYTES {
                         writer.flush()?;
                     }
-                    // What was written is handed on: the writer counts its own
-                    // bytes and never looks back at them.
-                    text.append(writer.inner_mut());
+                    // What was written is handed on (`text` is empty here): the
+                    // writer counts its own bytes and never looks back at them.
+                    std::mem::swap(text, writer.inner_mut());
                     Ok(())
                 });
                 (OutputFormat::Parquet, added)

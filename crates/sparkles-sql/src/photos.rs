@@ -34,9 +34,10 @@ impl Shape {
 }
 
 impl PhotoReader {
-    /// The most bytes of pixels in one batch.
+    /// The most bytes of pixels in one batch: some six of them are on their way
+    /// through a plan at a time.
     pub(crate) fn batch_bytes(&self) -> u64 {
-        BATCH_BYTES.min(self.memory_bytes / 4)
+        BATCH_BYTES.min(self.memory_bytes / 16)
     }
 
     /// The photo's rows of pixels, upright, BGR or grey; `None` where it cannot
@@ -77,7 +78,7 @@ impl PhotoReader {
         }
         if channels == 3 {
             for pixel in data.chunks_exact_mut(3) {
-                pixel.reverse();
+                pixel.swap(0, 2);
             }
         }
         Some(data)

@@ -176,6 +176,9 @@ impl Runner {
         let tensor = value
             .and_then(rten::Value::into_tensor::<f32>)
             .ok_or_else(|| failed("its output is no tensor of 32-bit floats".to_owned()))?;
-        Ok(tensor.into_data())
+        let mut values = tensor.into_data();
+        // The engine's buffer may be hundreds of times larger than what is in it.
+        values.shrink_to_fit();
+        Ok(values)
     }
 }

@@ -88,7 +88,7 @@ fn a_header_is_read_without_what_it_skips() {
     for _ in 0..60 {
         bytes.extend(b"\xff\xe2");
         bytes.extend(60_002_u16.to_be_bytes());
-        bytes.extend([7; 60_000]);
+        bytes.resize(bytes.len() + 60_000, 7);
     }
     bytes.extend(b"\xff\xc2\0\x11\x08\x0b\xb8\x0f\xa0\x03\x01\x22\0\x02\x11\0\x03\x11\0");
     bytes.extend(b"\xff\xda\0\x0c\x03\x01\0\x02\0\x03\0\0\0\0");

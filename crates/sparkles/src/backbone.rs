@@ -32,3 +32,8 @@ pub fn open_backbone(stores: &Stores, name: &str) -> Result<Backbone, Error> {
     };
     Backbone::from_onnx(Vec::from(bytes)).map_err(wrap)
 }
+
+/// The name of a backbone as it is asked for: its card's, with underscores.
+pub(crate) fn backbone_name(backbone: &Backbone) -> String {
+    backbone.card().name.replace('-', "_")
+}

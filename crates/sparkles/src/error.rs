@@ -147,7 +147,9 @@ pub enum Error {
         present: u64,
     },
     /// All rows to learn from have one label.
-    #[error("cannot train: all {rows} rows of the train part (of {total}) have the label `{label}`")]
+    #[error(
+        "cannot train: all {rows} rows of the train part (of {total}) have the label `{label}`"
+    )]
     OneLabel {
         /// The label.
         label: String,
@@ -281,7 +283,10 @@ impl Error {
                     .to_owned()
             }
             Self::MemoryTooSmall { least, .. } => {
-                format!("`--memory {}`, or fewer `--threads`", least.replace(' ', ""))
+                format!(
+                    "`--memory {}`, or fewer `--threads`",
+                    least.replace(' ', "")
+                )
             }
             Self::UnknownLabel { .. } => {
                 "`sparkles sql DATASET \"SELECT display_name, count(*) FROM labelled GROUP BY 1\"` \
@@ -336,9 +341,9 @@ fn data_hint(error: &DataError) -> Option<String> {
         }
         DataError::NewerFormat { .. } => "update sparkles".to_owned(),
         DataError::Exists { .. } => "give another `--out`, or remove it first".to_owned(),
-        DataError::Corrupt { location, .. } if location.contains("/features/") => format!(
-            "remove `{location}`, and `sparkles featurize DATASET` computes its rows anew"
-        ),
+        DataError::Corrupt { location, .. } if location.contains("/features/") => {
+            format!("remove `{location}`, and `sparkles featurize DATASET` computes its rows anew")
+        }
         DataError::MissingPart { location } if location.contains("/features/") => {
             "`sparkles featurize DATASET` computes its rows anew".to_owned()
         }
@@ -360,7 +365,12 @@ fn list_closest(closest: &[(String, u64)]) -> String {
     }
     let names: Vec<String> = closest
         .iter()
-        .map(|(name, rows)| format!("{name} ({rows} {})", if *rows == 1 { "row" } else { "rows" }))
+        .map(|(name, rows)| {
+            format!(
+                "{name} ({rows} {})",
+                if *rows == 1 { "row" } else { "rows" }
+            )
+        })
         .collect();
     format!("\n  closest: {}", names.join(", "))
 }

@@ -232,7 +232,11 @@ pub(crate) fn measure(
     let mut measured = Vec::new();
     let mut left_out = 0;
     for row in rows {
-        let label = selected.labels.get(row.label).map(String::as_str).unwrap_or_default();
+        let label = selected
+            .labels
+            .get(row.label)
+            .map(String::as_str)
+            .unwrap_or_default();
         let (Some(truth), Some(at), Some(sample)) = (
             model.indexer.index(label),
             matrix.row_of(row.sample),
@@ -247,7 +251,11 @@ pub(crate) fn measure(
             sample_id: sample.sample_id.clone(),
             location: sample.location.clone(),
             label: label.to_owned(),
-            prediction: model.indexer.label(prediction).unwrap_or_default().to_owned(),
+            prediction: model
+                .indexer
+                .label(prediction)
+                .unwrap_or_default()
+                .to_owned(),
             probability: probability.clone(),
         });
         truths.push(truth);
@@ -259,7 +267,9 @@ pub(crate) fn measure(
     let positive_label = model.pipeline.stages.string_indexer.positive_label.clone();
     let (area_under_roc, area_under_pr) = areas(
         labels.len(),
-        positive_label.as_deref().and_then(|label| model.indexer.index(label)),
+        positive_label
+            .as_deref()
+            .and_then(|label| model.indexer.index(label)),
         &truths,
         &probabilities,
     )?;
@@ -274,7 +284,11 @@ pub(crate) fn measure(
             support: metrics.support,
         })
         .collect();
-    let counts = confusion.counts().chunks(labels.len().max(1)).map(<[u64]>::to_vec).collect();
+    let counts = confusion
+        .counts()
+        .chunks(labels.len().max(1))
+        .map(<[u64]>::to_vec)
+        .collect();
     let summary = EvaluateSummary {
         on: on.to_string(),
         rows: confusion.rows(),
@@ -343,11 +357,17 @@ fn worst_mistakes(rows: &[PredictionRow], predictions: &[u32]) -> Vec<Mistake> {
             sample_id: row.sample_id.clone(),
             label: row.label.clone(),
             prediction: row.prediction.clone(),
-            probability: row.probability.get(prediction as usize).copied().unwrap_or(0.0),
+            probability: row
+                .probability
+                .get(prediction as usize)
+                .copied()
+                .unwrap_or(0.0),
         })
         .collect();
     mistakes.sort_by(|a, b| {
-        b.probability.total_cmp(&a.probability).then_with(|| a.location.cmp(&b.location))
+        b.probability
+            .total_cmp(&a.probability)
+            .then_with(|| a.location.cmp(&b.location))
     });
     mistakes.truncate(MISTAKES);
     mistakes

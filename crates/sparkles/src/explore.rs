@@ -183,9 +183,9 @@ pub fn explore(dataset: &Dataset, request: &ExploreRequest) -> Result<ExploreSum
     let chosen = chosen_labels(&request.labels, &counts)?;
     let co_occurrence = co_occurrence(&chosen, &counts, &present);
     counts.sort_by(|a, b| {
-        (b.present, b.absent).cmp(&(a.present, a.absent)).then_with(|| {
-            (&a.display_name, &a.label_name).cmp(&(&b.display_name, &b.label_name))
-        })
+        (b.present, b.absent)
+            .cmp(&(a.present, a.absent))
+            .then_with(|| (&a.display_name, &a.label_name).cmp(&(&b.display_name, &b.label_name)))
     });
     let mut rejects: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
     for reject in dataset.rejects()? {
@@ -262,7 +262,10 @@ fn co_occurrence(
     present: &[HashSet<usize>],
 ) -> CoOccurrence {
     let together = |a: usize, b: usize| {
-        present.iter().filter(|set| set.contains(&a) && set.contains(&b)).count() as u64
+        present
+            .iter()
+            .filter(|set| set.contains(&a) && set.contains(&b))
+            .count() as u64
     };
     CoOccurrence {
         labels: chosen

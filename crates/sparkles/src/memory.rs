@@ -35,7 +35,9 @@ impl FromStr for MemorySize {
             .map_err(|_| format!("`{text}` is no size, expected one such as 512MiB or 1.5GiB"))?;
         let bytes = number * factor as f64;
         if !(1.0..=1e18).contains(&bytes) {
-            return Err(format!("`{text}` is out of range, expected 1 byte to 1000000TB"));
+            return Err(format!(
+                "`{text}` is out of range, expected 1 byte to 1000000TB"
+            ));
         }
         #[expect(
             clippy::cast_possible_truncation,

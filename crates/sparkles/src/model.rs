@@ -7,11 +7,11 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use sparkles_data::{Location, Stores};
 use sparkles_learn::{
-    Family, FitSummary, LogisticRegression, LogisticRegressionModel, SplitRatio,
-    StringIndexerModel,
+    Family, FitSummary, LogisticRegression, LogisticRegressionModel, SplitRatio, StringIndexerModel,
 };
 use sparkles_vision::{AlphaPolicy, Backbone};
 
+use crate::backbone::backbone_name;
 use crate::ingest::SampleIds;
 use crate::{EMBEDDED, Error, EvaluateSummary, LabelSelection};
 
@@ -35,6 +35,12 @@ pub struct SavedPipeline {
     pub training: Training,
     /// How good it is on the rows that were held back, if there were any.
     pub metrics: Option<EvaluateSummary>,
+}
+
+/// What can be read of a pipeline of any version.
+#[derive(Deserialize)]
+struct Versioned {
+    format_version: u32,
 }
 
 /// The fitted stages.
@@ -144,12 +150,8 @@ impl Model {
             location: root.join(file).to_string(),
             reason,
         };
-        #[derive(Deserialize)]
-        struct Versioned {
-            format_version: u32,
-        }
-        let versioned: Versioned = serde_json::from_slice(&text)
-            .map_err(|error| corrupt(PIPELINE, error.to_string()))?;
+        let versioned: Versioned =
+            serde_json::from_slice(&text).map_err(|error| corrupt(PIPELINE, error.to_string()))?;
         if versioned.format_version > FORMAT_VERSION {
             return Err(Error::NewerModel {
                 location: root.to_string(),
@@ -157,8 +159,8 @@ impl Model {
                 supported: FORMAT_VERSION,
             });
         }
-        let pipeline: SavedPipeline = serde_json::from_slice(&text)
-            .map_err(|error| corrupt(PIPELINE, error.to_string()))?;
+        let pipeline: SavedPipeline =
+            serde_json::from_slice(&text).map_err(|error| corrupt(PIPELINE, error.to_string()))?;
         let stages = &pipeline.stages;
         let indexer = StringIndexerModel::from_labels(stages.string_indexer.labels.clone())
             .map_err(|error| corrupt(PIPELINE, error.to_string()))?;
@@ -187,11 +189,11 @@ impl Model {
         let sample_ids = SampleIds::parse(&stages.featurizer.sample_ids)
             .ok_or_else(|| corrupt(PIPELINE, "`sample_ids` cannot be read".to_owned()))?;
         Ok(Self {
+            pipeline,
             indexer,
             regression,
             sample_ids,
             backbone,
-            pipeline,
         })
     }
 
@@ -205,12 +207,11 @@ impl Model {
     ) -> Result<Self, Error> {
         let stage = &pipeline.stages.featurizer;
         let sample_ids = SampleIds::parse(&stage.sample_ids).unwrap_or(SampleIds::Path);
-        let backbone = match stage.file {
-            None => ModelBackbone::Embedded,
-            Some(_) => {
-                let bytes = stores.read(&Location::parse(name)?)?;
-                ModelBackbone::File(bytes.as_ref().into())
-            }
+        let backbone = if stage.file.is_none() {
+            ModelBackbone::Embedded
+        } else {
+            let bytes = stores.read(&Location::parse(name)?)?;
+            ModelBackbone::File(bytes.as_ref().into())
         };
         Ok(Self {
             pipeline,
@@ -299,7 +300,7 @@ pub(crate) fn featurizer_stage(
     sample_ids: &str,
 ) -> FeaturizerStage {
     FeaturizerStage {
-        backbone: backbone.card().name.clone(),
+        backbone: backbone_name(backbone),
         backbone_hash: backbone.hash().to_owned(),
         file: (name != EMBEDDED).then(|| BACKBONE.to_owned()),
         feature_key: backbone.feature_key(alpha),
@@ -339,7 +340,10 @@ pub(crate) fn new_pipeline(
 }
 
 fn bytes_of(values: &[f64]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }
 
 /// `coefficients` (rows × columns) and `intercepts` (rows), 64-bit floats.
@@ -369,7 +373,13 @@ fn decode_weights(bytes: &[u8]) -> Result<(Vec<f64>, Vec<f64>), String> {
                 return Err(format!("`{name}` holds no 64-bit floats"));
             }
             let values = view.data().as_chunks::<8>().0;
-            Ok((name, values.iter().map(|value| f64::from_le_bytes(*value)).collect()))
+            Ok((
+                name,
+                values
+                    .iter()
+                    .map(|value| f64::from_le_bytes(*value))
+                    .collect(),
+            ))
         })
         .collect::<Result<_, String>>()?;
     let take = |name| read.get(name).cloned().unwrap_or_default();
@@ -395,7 +405,12 @@ mod tests {
         let bytes = encode_weights(&model).unwrap();
         assert_eq!(bytes, encode_weights(&model).unwrap());
         let (back, intercepts) = decode_weights(&bytes).unwrap();
-        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        let bits = |values: &[f64]| {
+            values
+                .iter()
+                .map(|value| value.to_bits())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(bits(&back), bits(&coefficients));
         assert_eq!(intercepts, [1.0, 2.0, -3.0]);
         assert!(decode_weights(&bytes[..bytes.len() - 1]).is_err());

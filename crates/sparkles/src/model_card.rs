@@ -23,15 +23,23 @@ fn compose(
     let labels = &pipeline.stages.string_indexer.labels;
     let shown: Vec<String> = labels.iter().take(12).map(|label| escape(label)).collect();
     let more = labels.len().saturating_sub(shown.len());
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
     writeln!(text, "# Image classifier: {}{more}\n", shown.join(", "))?;
     writeln!(
         text,
         "Made by {}: {} as featurizer, then logistic regression.\n",
-        pipeline.library, backbone.name
+        pipeline.library, pipeline.stages.featurizer.backbone
     )?;
     writeln!(text, "## What it was trained on\n")?;
-    writeln!(text, "{} rows of dataset `{}`:\n", training.rows, training.dataset_id)?;
+    writeln!(
+        text,
+        "{} rows of dataset `{}`:\n",
+        training.rows, training.dataset_id
+    )?;
     writeln!(text, "| label | rows |\n|---|---|")?;
     for (label, rows) in &training.label_counts {
         writeln!(text, "| {} | {rows} |", escape(label))?;
@@ -59,7 +67,10 @@ fn compose(
                 metrics.macro_f1,
                 metrics.log_loss,
             )?;
-            writeln!(text, "| label | precision | recall | F1 | rows |\n|---|---|---|---|---|")?;
+            writeln!(
+                text,
+                "| label | precision | recall | F1 | rows |\n|---|---|---|---|---|"
+            )?;
             for row in &metrics.per_label {
                 writeln!(
                     text,
@@ -87,7 +98,7 @@ fn compose(
     writeln!(
         text,
         "{}: {}, licence {}. Its file has the BLAKE3 hash `{}`.",
-        backbone.name,
+        pipeline.stages.featurizer.backbone,
         backbone.source,
         backbone.license,
         pipeline.stages.featurizer.backbone_hash

@@ -38,10 +38,7 @@ pub struct Prediction {
     pub probability: Vec<(String, f64)>,
 }
 
-fn as_map<S: serde::Serializer>(
-    pairs: &[(String, f64)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn as_map<S: serde::Serializer>(pairs: &[(String, f64)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().map(|(label, value)| (label, value)))
 }
 
@@ -112,9 +109,16 @@ pub fn predict(
             locations: request.images.join("`, `"),
         });
     }
-    let photos: Vec<Photo> = gathered.candidates.iter().map(|c| photo(stores, model, c)).collect();
+    let photos: Vec<Photo> = gathered
+        .candidates
+        .iter()
+        .map(|c| photo(stores, model, c))
+        .collect();
     let backbone = model.open_backbone()?;
-    let threads = options.threads.max(1).min(photos.len().div_ceil(BATCH).max(1));
+    let threads = options
+        .threads
+        .max(1)
+        .min(photos.len().div_ceil(BATCH).max(1));
     let options = FeaturizeOptions {
         alpha: model.pipeline.stages.featurizer.alpha,
         // Nothing is written: there is no part to hold.
@@ -148,7 +152,9 @@ fn photo(stores: &Stores, model: &Model, candidate: &Candidate) -> Photo {
     Photo {
         sample_id: model.sample_ids.of(candidate),
         location: candidate.address.clone(),
-        bytes: stores.version(&candidate.location).map_or(1, |version| version.bytes),
+        bytes: stores
+            .version(&candidate.location)
+            .map_or(1, |version| version.bytes),
     }
 }
 
@@ -233,7 +239,7 @@ fn predict_batch(
     let mut failed = None;
     worker.photos(photos, |photo, result| {
         match result {
-            Err(reject) => outcomes.push(PredictOutcome::refused(reject)),
+            Err(reject) => outcomes.push(PredictOutcome::refused(*reject)),
             Ok(featurized) => match model.regression.probability(&featurized.features) {
                 Ok(probability) => {
                     let index = model.regression.prediction(&probability);

@@ -133,11 +133,19 @@ fn closest(lower: &str, classes: &[(&str, &str, u64)]) -> Vec<(String, u64)> {
         .iter()
         .filter(|(_, _, rows)| *rows > 0)
         .map(|(_, name, rows)| {
-            (strsim::damerau_levenshtein(lower, &name.to_lowercase()), *name, *rows)
+            (
+                strsim::damerau_levenshtein(lower, &name.to_lowercase()),
+                *name,
+                *rows,
+            )
         })
         .collect();
     names.sort_by(|a, b| a.0.cmp(&b.0).then(b.2.cmp(&a.2)).then(a.1.cmp(b.1)));
-    names.into_iter().take(3).map(|(_, name, rows)| (name.to_owned(), rows)).collect()
+    names
+        .into_iter()
+        .take(3)
+        .map(|(_, name, rows)| (name.to_owned(), rows))
+        .collect()
 }
 
 /// Positions of the classes that were asked for, each once.
@@ -236,7 +244,10 @@ fn one_label(name: &str, verdicts: &[BTreeMap<usize, Verdict>]) -> Result<Select
     let mut dropped = BTreeMap::new();
     for (sample, verdicts) in verdicts.iter().enumerate() {
         match verdicts.get(&0) {
-            Some(Verdict { present: true, absent: true }) => {
+            Some(Verdict {
+                present: true,
+                absent: true,
+            }) => {
                 *dropped.entry(CONFLICTING.to_owned()).or_insert(0) += 1;
             }
             Some(Verdict { present: true, .. }) => rows.push(Row { sample, label: 1 }),
@@ -274,11 +285,16 @@ fn several_labels(
             .filter(|(_, verdict)| verdict.present && !verdict.absent)
             .map(|(slot, _)| *slot)
             .collect();
-        let conflicting = verdicts.values().any(|verdict| verdict.present && verdict.absent);
+        let conflicting = verdicts
+            .values()
+            .any(|verdict| verdict.present && verdict.absent);
         match (present.as_slice(), both) {
             _ if conflicting => *dropped.entry(CONFLICTING.to_owned()).or_insert(0) += 1,
             ([], _) => {}
-            ([label], _) => rows.push(Row { sample, label: *label }),
+            ([label], _) => rows.push(Row {
+                sample,
+                label: *label,
+            }),
             (several, Both::Keep) => {
                 rows.extend(several.iter().map(|&label| Row { sample, label }));
             }

@@ -6,10 +6,10 @@ use std::time::Instant;
 use serde::Serialize;
 use sparkles_data::{Dataset, Location, Sample};
 use sparkles_learn::{
-    LabelOrder, LearnError, LogisticRegression, Part, SplitRatio, StringIndexer,
-    StringIndexerModel,
+    LabelOrder, LearnError, LogisticRegression, Part, SplitRatio, StringIndexer, StringIndexerModel,
 };
 
+use crate::backbone::backbone_name;
 use crate::evaluate::{On, distinct, measure, rows_on};
 use crate::featurize::featurize_samples;
 use crate::matrix::SampleMatrix;
@@ -108,13 +108,20 @@ pub fn train(
 
     // Rows without features are left out, and counted.
     let before = selected.rows.len();
-    selected.rows.retain(|row| matrix.row_of(row.sample).is_some());
+    selected
+        .rows
+        .retain(|row| matrix.row_of(row.sample).is_some());
     let refused = (before - selected.rows.len()) as u64;
     if refused > 0 {
         selected.dropped.insert(REJECTED.to_owned(), refused);
     }
-    let train_rows =
-        rows_on(&selected, &samples, request.split, request.seed, On::Part(Part::Train));
+    let train_rows = rows_on(
+        &selected,
+        &samples,
+        request.split,
+        request.seed,
+        On::Part(Part::Train),
+    );
     let names: Vec<&str> = train_rows
         .iter()
         .filter_map(|row| selected.labels.get(row.label).map(String::as_str))
@@ -122,7 +129,10 @@ pub fn train(
     let indexer = match selected.positive {
         // Present is 1 and absent 0, whichever is more frequent.
         Some(_) => StringIndexerModel::from_labels(selected.labels.clone())?,
-        None => StringIndexer { order: LabelOrder::FrequencyDesc }.fit(names.iter().copied()),
+        None => StringIndexer {
+            order: LabelOrder::FrequencyDesc,
+        }
+        .fit(names.iter().copied()),
     };
     let mut label_counts: BTreeMap<String, u64> = BTreeMap::new();
     for name in &names {
@@ -139,13 +149,16 @@ pub fn train(
         .iter()
         .filter_map(|name| indexer.index(name))
         .collect();
-    let at: Vec<usize> =
-        train_rows.iter().filter_map(|row| matrix.row_of(row.sample)).collect();
+    let at: Vec<usize> = train_rows
+        .iter()
+        .filter_map(|row| matrix.row_of(row.sample))
+        .collect();
     let features = matrix.features.select(&at);
     progress.begin("fitting", 0);
     let fitting = Instant::now();
-    let fitted =
-        request.regression.fit(&features, &label_indices, indexer.labels().len(), None);
+    let fitted = request
+        .regression
+        .fit(&features, &label_indices, indexer.labels().len(), None);
     let (regression, fit) = fitted.map_err(|error| name_row(error, &train_rows, &samples))?;
     let fit_seconds = fitting.elapsed().as_secs_f64();
     progress.finish();
@@ -192,7 +205,13 @@ pub fn train(
         stores,
         &options.backbone,
     )?;
-    let test_rows = rows_on(&selected, &samples, request.split, request.seed, On::Part(Part::Test));
+    let test_rows = rows_on(
+        &selected,
+        &samples,
+        request.split,
+        request.seed,
+        On::Part(Part::Test),
+    );
     let held_back_metrics = if test_rows.is_empty() {
         progress.warn("no row is held back: `evaluate` has nothing that the model has not seen");
         None
@@ -216,7 +235,7 @@ pub fn train(
         converged: fit.converged,
         objective: fit.objective(),
         reg_param: request.regression.reg_param,
-        backbone: backbone.card().name.clone(),
+        backbone: backbone_name(&backbone),
         seconds: started.elapsed().as_secs_f64(),
         fit_seconds,
         held_back_metrics,

@@ -12,14 +12,17 @@ use crate::text::{Align, clean, count, counted, location, percent, section, tabl
 pub(crate) fn evaluate(stores: &Stores, arguments: &EvaluateArguments) -> anyhow::Result<()> {
     let root = Location::parse(&arguments.model).map_err(Error::from)?;
     let model = Model::load(stores, &root)?;
-    let dataset = arguments.dataset.as_deref().map(Location::parse).transpose();
+    let dataset = arguments
+        .dataset
+        .as_deref()
+        .map(Location::parse)
+        .transpose();
     let request = EvaluateRequest {
         dataset: dataset.map_err(Error::from)?,
         on: arguments.on,
     };
     let options = arguments.machine.options();
-    let (summary, rows) =
-        sparkles::evaluate(stores, &model, &request, &options, &Bars::default())?;
+    let (summary, rows) = sparkles::evaluate(stores, &model, &request, &options, &Bars::default())?;
     if let Some(path) = &arguments.predictions {
         output::predictions_file(path, model.labels(), &rows)?;
     }
@@ -130,14 +133,19 @@ fn confusion(out: &mut String, summary: &EvaluateSummary) {
         );
         return;
     }
-    let names: Vec<String> = labels.iter().map(|label| format!("→ {}", clean(label))).collect();
+    let names: Vec<String> = labels
+        .iter()
+        .map(|label| format!("→ {}", clean(label)))
+        .collect();
     let mut header = vec![("label", Align::Left)];
     header.extend(names.iter().map(|name| (name.as_str(), Align::Right)));
     let rows: Vec<Vec<String>> = labels
         .iter()
         .zip(&summary.confusion.counts)
         .map(|(label, counts)| {
-            std::iter::once(label.clone()).chain(counts.iter().map(|number| count(*number))).collect()
+            std::iter::once(label.clone())
+                .chain(counts.iter().map(|number| count(*number)))
+                .collect()
         })
         .collect();
     section(out, "Predicted as", &table(&header, &rows));

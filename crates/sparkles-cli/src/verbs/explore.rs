@@ -35,7 +35,11 @@ pub(crate) fn render(summary: &ExploreSummary) -> String {
         "  {} without a label · {} without a photo · {} · {} refused",
         counted(counts.unlabelled, "photo", "photos"),
         counted(counts.without_photo, "labelled id", "labelled ids"),
-        counted(counts.doubled_ids, "id shared by photos", "ids shared by photos"),
+        counted(
+            counts.doubled_ids,
+            "id shared by photos",
+            "ids shared by photos"
+        ),
         counted(counts.rejected, "file", "files"),
     );
     classes(&mut out, summary);
@@ -50,8 +54,16 @@ pub(crate) fn render(summary: &ExploreSummary) -> String {
         &bars(("labels", "photos"), borrowed(&per_sample)),
     );
     let maps = [
-        ("Who says so", ("source", "label rows"), &summary.label_sources),
-        ("Confidence (1 present, 0 absent)", ("confidence", "label rows"), &summary.confidences),
+        (
+            "Who says so",
+            ("source", "label rows"),
+            &summary.label_sources,
+        ),
+        (
+            "Confidence (1 present, 0 absent)",
+            ("confidence", "label rows"),
+            &summary.confidences,
+        ),
         ("Formats", ("format", "photos"), &summary.formats),
     ];
     for (heading, what, map) in maps {
@@ -73,7 +85,11 @@ pub(crate) fn render(summary: &ExploreSummary) -> String {
             (name, *photos)
         })
         .collect();
-    section(&mut out, "Channels", &bars(("channels", "photos"), borrowed(&channels)));
+    section(
+        &mut out,
+        "Channels",
+        &bars(("channels", "photos"), borrowed(&channels)),
+    );
     let turned: u64 = summary
         .orientations
         .iter()
@@ -81,16 +97,30 @@ pub(crate) fn render(summary: &ExploreSummary) -> String {
         .map(|(_, photos)| *photos)
         .sum();
     if turned > 0 {
-        let _ = writeln!(out, "  {} stored turned (EXIF)", counted(turned, "photo", "photos"));
+        let _ = writeln!(
+            out,
+            "  {} stored turned (EXIF)",
+            counted(turned, "photo", "photos")
+        );
     }
     sizes(&mut out, summary);
     co_occurrence(&mut out, summary);
     for (stage, reasons) in &summary.rejects {
-        let pairs = reasons.iter().map(|(name, number)| (name.as_str(), *number));
-        section(&mut out, &format!("Refused by {stage}"), &bars(("reason", "count"), pairs));
+        let pairs = reasons
+            .iter()
+            .map(|(name, number)| (name.as_str(), *number));
+        section(
+            &mut out,
+            &format!("Refused by {stage}"),
+            &bars(("reason", "count"), pairs),
+        );
     }
     for (backbone, rows) in &summary.features {
-        let _ = writeln!(out, "\nFeatures of {backbone}: {}", counted(*rows, "photo", "photos"));
+        let _ = writeln!(
+            out,
+            "\nFeatures of {backbone}: {}",
+            counted(*rows, "photo", "photos")
+        );
     }
     out
 }
@@ -100,7 +130,12 @@ fn borrowed(pairs: &[(String, u64)]) -> impl Iterator<Item = (&str, u64)> {
 }
 
 fn classes(out: &mut String, summary: &ExploreSummary) {
-    let most = summary.classes.iter().map(|class| class.present).max().unwrap_or(0);
+    let most = summary
+        .classes
+        .iter()
+        .map(|class| class.present)
+        .max()
+        .unwrap_or(0);
     let rows: Vec<Vec<String>> = summary
         .classes
         .iter()
@@ -144,7 +179,9 @@ fn sizes(out: &mut String, summary: &ExploreSummary) {
             values.upper_quartile,
             values.max,
         ];
-        std::iter::once(name.to_owned()).chain(values.map(show)).collect::<Vec<_>>()
+        std::iter::once(name.to_owned())
+            .chain(values.map(show))
+            .collect::<Vec<_>>()
     };
     let rows = [
         row("width", summary.width, count),
@@ -174,7 +211,9 @@ fn co_occurrence(out: &mut String, summary: &ExploreSummary) {
         .iter()
         .zip(&together.counts)
         .map(|(name, counts)| {
-            std::iter::once(name.clone()).chain(counts.iter().map(|number| count(*number))).collect()
+            std::iter::once(name.clone())
+                .chain(counts.iter().map(|number| count(*number)))
+                .collect()
         })
         .collect();
     section(out, "Photos that have both labels", &table(&header, &rows));

@@ -48,7 +48,12 @@ pub(crate) fn render(summary: &IngestSummary) -> String {
         counted(counts.classes, "class", "classes"),
     );
     let oddities = [
-        (counts.unlabelled, "photo without a label", "photos without a label", &[][..]),
+        (
+            counts.unlabelled,
+            "photo without a label",
+            "photos without a label",
+            &[][..],
+        ),
         (
             counts.without_photo,
             "labelled id without a photo",
@@ -61,7 +66,12 @@ pub(crate) fn render(summary: &IngestSummary) -> String {
             "ids that several photos share: their labels go to all of them",
             &summary.doubled_examples,
         ),
-        (counts.doubled_labels, "label row that repeats another", "label rows that repeat another", &[]),
+        (
+            counts.doubled_labels,
+            "label row that repeats another",
+            "label rows that repeat another",
+            &[],
+        ),
         (
             counts.unknown_classes,
             "class without a readable name",
@@ -86,14 +96,25 @@ pub(crate) fn render(summary: &IngestSummary) -> String {
             let examples: Vec<String> = examples.iter().map(|example| clean(example)).collect();
             let examples = match examples.as_slice() {
                 [] => String::new(),
-                some => format!(" ({}{})", some.join(", "), if number > 5 { ", …" } else { "" }),
+                some => format!(
+                    " ({}{})",
+                    some.join(", "),
+                    if number > 5 { ", …" } else { "" }
+                ),
             };
             let _ = writeln!(out, "  {}{examples}", counted(number, one, many));
         }
     }
     if !summary.top_classes.is_empty() {
-        let top = summary.top_classes.iter().map(|(name, rows)| (name.as_str(), *rows));
-        section(&mut out, "Most frequent classes", &bars(("class", "label rows"), top));
+        let top = summary
+            .top_classes
+            .iter()
+            .map(|(name, rows)| (name.as_str(), *rows));
+        section(
+            &mut out,
+            "Most frequent classes",
+            &bars(("class", "label rows"), top),
+        );
     }
     let _ = writeln!(out, "\nDataset: {}", summary.dataset);
     out

@@ -16,7 +16,7 @@ pub(crate) use ingest::{ingest, render as render_ingest};
 pub(crate) use predict::predict;
 #[cfg(feature = "sql")]
 pub(crate) use sql::sql;
-pub(crate) use train::{train, render as render_train};
+pub(crate) use train::{render as render_train, train};
 
 use sparkles::{Dataset, Error, Location, Stores};
 

@@ -13,7 +13,9 @@ pub(crate) fn sql(stores: &Stores, arguments: &SqlArguments) -> anyhow::Result<(
     let options = SqlOptions {
         memory_bytes: arguments.memory.0,
         alpha: AlphaPolicy::default(),
-        threads: arguments.threads.unwrap_or(FeaturizeOptions::default().threads),
+        threads: arguments
+            .threads
+            .unwrap_or(FeaturizeOptions::default().threads),
     };
     let session = SqlSession::open(&dataset, options)?;
     let result = session.query(&arguments.query)?;

@@ -68,10 +68,18 @@ pub(crate) fn render(summary: &TrainSummary) -> String {
         counted(summary.rows, "row", "rows"),
         count(summary.held_back),
     );
-    let labels = summary.label_counts.iter().map(|(label, rows)| (label.as_str(), *rows));
+    let labels = summary
+        .label_counts
+        .iter()
+        .map(|(label, rows)| (label.as_str(), *rows));
     out.push_str(&bars(("label", "rows"), labels));
     for (reason, number) in &summary.dropped_by_reason {
-        let _ = writeln!(out, "  {} left out: {}", count(*number), reason.replace('_', " "));
+        let _ = writeln!(
+            out,
+            "  {} left out: {}",
+            count(*number),
+            reason.replace('_', " ")
+        );
     }
     if summary.machine_made > 0 {
         let _ = writeln!(
@@ -85,7 +93,11 @@ pub(crate) fn render(summary: &TrainSummary) -> String {
         "{} features, L2 penalty {}: {} after {} (objective {:.6}), {} in all",
         summary.backbone,
         summary.reg_param,
-        if summary.converged { "converged" } else { "not converged" },
+        if summary.converged {
+            "converged"
+        } else {
+            "not converged"
+        },
         counted(summary.iterations as u64, "iteration", "iterations"),
         summary.objective,
         duration(summary.seconds),

@@ -15,6 +15,7 @@ use serde::Serialize;
 use sparkles_data::{Dataset, FeatureInfo, FeatureStore, PartReceipt, RejectReason, Sample};
 use sparkles_vision::{AlphaPolicy, Backbone};
 
+use crate::backbone::backbone_name;
 use crate::memory::peak_memory_bytes;
 use crate::{EMBEDDED, Error, MemorySize, Progress, open_backbone};
 pub use part::{Featurization, PartRequest};
@@ -133,7 +134,7 @@ pub struct FeaturizeSummary {
 pub(crate) fn feature_info(backbone: &Backbone, alpha: AlphaPolicy) -> FeatureInfo {
     FeatureInfo {
         feature_key: backbone.feature_key(alpha),
-        backbone: backbone.card().name.clone(),
+        backbone: backbone_name(backbone),
         backbone_hash: backbone.hash().to_owned(),
         dimension: backbone.dimension(),
         alpha: alpha.to_string(),
@@ -152,7 +153,13 @@ pub fn featurize(
 ) -> Result<FeaturizeSummary, Error> {
     let backbone = open_backbone(dataset.stores(), &options.backbone)?;
     let samples = dataset.samples()?;
-    featurize_samples(dataset, &backbone, &samples.iter().collect::<Vec<_>>(), options, progress)
+    featurize_samples(
+        dataset,
+        &backbone,
+        &samples.iter().collect::<Vec<_>>(),
+        options,
+        progress,
+    )
 }
 
 /// [`featurize`] of some samples, in order of id, with a backbone that is open.
@@ -204,7 +211,14 @@ pub(crate) fn featurize_samples(
         }
         too_many(&rejected).map_or(Ok(()), Err)
     };
-    run_parts(&featurization, &plan.todo, threads, part_rows, progress, commit)?;
+    run_parts(
+        &featurization,
+        &plan.todo,
+        threads,
+        part_rows,
+        progress,
+        commit,
+    )?;
     progress.finish();
     let seconds_computing = computing.elapsed().as_secs_f64();
     if store.needs_compaction() {

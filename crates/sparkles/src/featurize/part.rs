@@ -12,6 +12,7 @@ use sparkles_vision::{AlphaPolicy, Backbone, Featurizer, ImageError, read_header
 use super::plan::reading_reason;
 use super::window::{Fetched, Window};
 use super::{FeaturizeOptions, feature_info};
+use crate::backbone::backbone_name;
 use crate::memory::Budget;
 use crate::{Error, MemorySize};
 
@@ -52,7 +53,10 @@ impl PartRequest {
     /// The name of the part: a hash of what it holds.
     pub fn name(&self) -> String {
         let photos = self.photos.iter();
-        part_name(&self.feature_key, photos.map(|photo| (photo.location.as_str(), "")))
+        part_name(
+            &self.feature_key,
+            photos.map(|photo| (photo.location.as_str(), "")),
+        )
     }
 }
 
@@ -105,7 +109,7 @@ impl Featurization {
             return Err(Error::MemoryTooSmall {
                 asked: options.memory.to_string(),
                 least: MemorySize((fixed + LEAST_BYTES).next_multiple_of(1 << 20)).to_string(),
-                backbone: backbone.card().name.clone(),
+                backbone: backbone_name(&backbone),
                 threads,
             });
         }
@@ -176,7 +180,7 @@ impl Worker<'_> {
                     content_hash: featurized.content_hash,
                     features: featurized.features,
                 }),
-                Err(reject) => rejects.push(reject),
+                Err(reject) => rejects.push(*reject),
             }
             done();
             !stop.load(Ordering::Relaxed)
@@ -201,7 +205,7 @@ impl Worker<'_> {
     pub(crate) fn photos(
         &mut self,
         photos: &[Photo],
-        mut each: impl FnMut(&Photo, Result<Featurized, Reject>) -> bool,
+        mut each: impl FnMut(&Photo, Result<Featurized, Box<Reject>>) -> bool,
     ) -> bool {
         let shared = self.shared;
         for (photo, fetched) in Window::new(&shared.stores, &shared.window, photos) {
@@ -213,21 +217,27 @@ impl Worker<'_> {
         true
     }
 
-    fn photo(&mut self, photo: &Photo, fetched: Fetched) -> Result<Featurized, Reject> {
+    fn photo(&mut self, photo: &Photo, fetched: Fetched) -> Result<Featurized, Box<Reject>> {
         let shared = self.shared;
-        let refuse = |reason, message, version| Reject {
-            location: photo.location.clone(),
-            sample_id: Some(photo.sample_id.clone()),
-            stage: Stage::Featurize,
-            feature_key: Some(shared.info.feature_key.clone()),
-            reason,
-            message,
-            version,
+        let refuse = |reason, message, version| {
+            Box::new(Reject {
+                location: photo.location.clone(),
+                sample_id: Some(photo.sample_id.clone()),
+                stage: Stage::Featurize,
+                feature_key: Some(shared.info.feature_key.clone()),
+                reason,
+                message,
+                version,
+            })
         };
         let (bytes, version, grant) = match fetched {
             Fetched::Bytes(bytes, version, grant) => (bytes, version, grant),
             Fetched::Failed(error) => {
-                return Err(refuse(reading_reason(&error), crate::error::chain(&error), None));
+                return Err(refuse(
+                    reading_reason(&error),
+                    crate::error::chain(&error),
+                    None,
+                ));
             }
             Fetched::TooLarge => {
                 let message = format!(
@@ -265,8 +275,10 @@ impl Worker<'_> {
             );
             return Err(refuse(RejectReason::TooLarge, message, Some(mark)));
         };
-        let features =
-            self.featurizer.features(&bytes, &header).map_err(|error| vision(&error))?;
+        let features = self
+            .featurizer
+            .features(&bytes, &header)
+            .map_err(|error| vision(&error))?;
         drop((decoding, grant));
         Ok(Featurized {
             features,

@@ -98,7 +98,9 @@ fn versions(stores: &Stores, samples: &[&Sample]) -> Vec<Option<ObjectVersion>> 
             });
         }
     });
-    versions.into_inner().unwrap_or_else(PoisonError::into_inner)
+    versions
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The ledger's reason for a photo that could not be read.

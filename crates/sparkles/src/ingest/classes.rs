@@ -19,7 +19,13 @@ pub(super) fn read(stores: &Stores, text: &str) -> Result<Vec<Class>, Error> {
     let mut seen = HashSet::new();
     for (index, record) in reader.records().enumerate() {
         let record = record.map_err(|error| Error::label_file(text, error.to_string()))?;
-        let field = |index| record.get(index).unwrap_or_default().trim_start_matches('\u{feff}').trim();
+        let field = |index| {
+            record
+                .get(index)
+                .unwrap_or_default()
+                .trim_start_matches('\u{feff}')
+                .trim()
+        };
         let (label_name, display_name) = (field(0), field(1));
         if index == 0 && label_name.eq_ignore_ascii_case("LabelName") {
             continue;
@@ -35,7 +41,11 @@ pub(super) fn read(stores: &Stores, text: &str) -> Result<Vec<Class>, Error> {
             ));
         }
         if seen.insert(label_name.to_owned()) {
-            let display_name = if display_name.is_empty() { label_name } else { display_name };
+            let display_name = if display_name.is_empty() {
+                label_name
+            } else {
+                display_name
+            };
             classes.push(Class {
                 label_name: label_name.to_owned(),
                 display_name: display_name.to_owned(),

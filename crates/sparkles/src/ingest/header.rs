@@ -25,12 +25,14 @@ pub(super) fn read_headers(
     std::thread::scope(|scope| {
         for _ in 0..READERS {
             scope.spawn(|| {
-                while let Some((candidate, id)) = candidates.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some((candidate, id)) =
+                    candidates.get(next.fetch_add(1, Ordering::Relaxed))
+                {
                     let result = read_one(stores, candidate, id);
                     let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
                     match result {
                         Ok(sample) => results.0.push(sample),
-                        Err(reject) => results.1.push(reject),
+                        Err(reject) => results.1.push(*reject),
                     }
                     drop(results);
                     progress.advance(1);
@@ -43,9 +45,9 @@ pub(super) fn read_headers(
     samples
 }
 
-fn read_one(stores: &Stores, candidate: &Candidate, id: &str) -> Result<Sample, Reject> {
+fn read_one(stores: &Stores, candidate: &Candidate, id: &str) -> Result<Sample, Box<Reject>> {
     let refuse =
-        |reason, message| super::reject(&candidate.address, Some(id), reason, message);
+        |reason, message| Box::new(super::reject(&candidate.address, Some(id), reason, message));
     let reader = stores.reader(&candidate.location).map_err(|error| {
         let reason = match &error {
             DataError::Missing { .. } => RejectReason::Missing,

@@ -46,7 +46,9 @@ impl SampleIds {
         match text {
             "file_stem" => Some(Self::FileStem),
             "path" => Some(Self::Path),
-            _ => Regex::new(text.strip_prefix("pattern:")?).ok().map(Self::Pattern),
+            _ => Regex::new(text.strip_prefix("pattern:")?)
+                .ok()
+                .map(Self::Pattern),
         }
     }
 
@@ -112,7 +114,13 @@ pub(crate) fn gather(stores: &Stores, texts: &[String]) -> Result<Gathered, Erro
             }
             continue;
         }
-        roots.extend(listing.root.as_ref().and_then(Location::as_local).map(Path::to_owned));
+        roots.extend(
+            listing
+                .root
+                .as_ref()
+                .and_then(Location::as_local)
+                .map(Path::to_owned),
+        );
         for entry in listing.entries {
             found.insert(entry.location, Some(entry.relative));
         }
@@ -122,7 +130,12 @@ pub(crate) fn gather(stores: &Stores, texts: &[String]) -> Result<Gathered, Erro
             } else {
                 RejectReason::Unreadable
             };
-            rejects.push(super::reject(&unlisted.location, None, reason, unlisted.message));
+            rejects.push(super::reject(
+                &unlisted.location,
+                None,
+                reason,
+                unlisted.message,
+            ));
         }
     }
     // Several roots: paths start at the folder that holds them all, so that no
@@ -186,8 +199,11 @@ mod tests {
         let text = |name: &str| root.join(name).to_str().unwrap().to_owned();
         let stores = Stores::new().unwrap();
         let gathered = gather(&stores, &[text("a"), text("b"), text("a/cat/1.jpg")]).unwrap();
-        let relatives: Vec<&str> =
-            gathered.candidates.iter().map(|candidate| candidate.relative.as_str()).collect();
+        let relatives: Vec<&str> = gathered
+            .candidates
+            .iter()
+            .map(|candidate| candidate.relative.as_str())
+            .collect();
         assert_eq!(relatives, ["a/cat/1.jpg", "b/cat/1.jpg"]);
         let gathered = gather(&stores, &[text("a")]).unwrap();
         assert_eq!(gathered.candidates[0].class_folder(), Some("cat"));

@@ -1,6 +1,6 @@
 //! Label files: recognised by content, read row by row.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 
 use sparkles_data::{Label, Location, Reject, RejectReason, Stage, Stores};
@@ -11,12 +11,31 @@ use crate::Error;
 
 /// Usual names of a column of locations, in lower case.
 const LOCATION_COLUMNS: [&str; 14] = [
-    "location", "path", "file", "filename", "file_name", "filepath", "file_path", "image",
-    "image_path", "image_file", "img", "uri", "url", "origin",
+    "location",
+    "path",
+    "file",
+    "filename",
+    "file_name",
+    "filepath",
+    "file_path",
+    "image",
+    "image_path",
+    "image_file",
+    "img",
+    "uri",
+    "url",
+    "origin",
 ];
 /// Usual names of a column of labels, in lower case.
 const LABEL_COLUMNS: [&str; 8] = [
-    "label", "class", "category", "label_name", "class_name", "labelname", "target", "tag",
+    "label",
+    "class",
+    "category",
+    "label_name",
+    "class_name",
+    "labelname",
+    "target",
+    "tag",
 ];
 
 /// A label file that was recognised.
@@ -69,7 +88,10 @@ pub(super) fn recognise(
         return parquet_table(stores, location, request).map(LabelFile::Table);
     }
     if head.contains(&0) {
-        return Err(Error::label_file(text, "it is neither CSV nor Parquet".to_owned()));
+        return Err(Error::label_file(
+            text,
+            "it is neither CSV nor Parquet".to_owned(),
+        ));
     }
     if head.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::label_file(text, "it is empty".to_owned()));
@@ -78,7 +100,7 @@ pub(super) fn recognise(
     let delimiter = [b',', b'\t', b';']
         .into_iter()
         .max_by_key(|delimiter| {
-            let count = first_line.iter().filter(|&byte| byte == delimiter).count();
+            let count = first_line.split(|byte| byte == delimiter).count();
             // The first of equals wins: commas.
             (count, *delimiter == b',')
         })
@@ -91,7 +113,11 @@ pub(super) fn recognise(
         .iter()
         .map(|name| name.trim_start_matches('\u{feff}').trim().to_owned())
         .collect();
-    let position = |wanted: &str| columns.iter().position(|name| name.eq_ignore_ascii_case(wanted));
+    let position = |wanted: &str| {
+        columns
+            .iter()
+            .position(|name| name.eq_ignore_ascii_case(wanted))
+    };
     if let Some(image_id) = position("ImageID") {
         let required = |name: &'static str| {
             position(name).ok_or_else(|| Error::LabelColumn {
@@ -142,17 +168,15 @@ struct Picked {
     confidence: Option<usize>,
 }
 
-fn pick_columns(
-    file: &str,
-    columns: &[String],
-    request: &IngestRequest,
-) -> Result<Picked, Error> {
+fn pick_columns(file: &str, columns: &[String], request: &IngestRequest) -> Result<Picked, Error> {
     let pick = |asked: &Option<String>, usual: &[&str], what: &str| {
         let found = match asked {
             Some(asked) => columns.iter().position(|name| name == asked),
-            None => usual
-                .iter()
-                .find_map(|usual| columns.iter().position(|name| name.eq_ignore_ascii_case(usual))),
+            None => usual.iter().find_map(|usual| {
+                columns
+                    .iter()
+                    .position(|name| name.eq_ignore_ascii_case(usual))
+            }),
         };
         found.ok_or_else(|| match asked {
             Some(asked) => Error::LabelColumn {
@@ -170,7 +194,9 @@ fn pick_columns(
     Ok(Picked {
         location: pick(&request.location_column, &LOCATION_COLUMNS, "location")?,
         label: pick(&request.label_column, &LABEL_COLUMNS, "label")?,
-        confidence: columns.iter().position(|name| name.eq_ignore_ascii_case("confidence")),
+        confidence: columns
+            .iter()
+            .position(|name| name.eq_ignore_ascii_case("confidence")),
     })
 }
 
@@ -187,7 +213,8 @@ fn parquet_table(
         .into_iter()
         .enumerate()
         .map(|(index, mut row)| {
-            let mut field = |index: usize| row.get_mut(index).map(std::mem::take).unwrap_or_default();
+            let mut field =
+                |index: usize| row.get_mut(index).map(std::mem::take).unwrap_or_default();
             TableRow {
                 line: index as u64 + 1,
                 confidence: picked.confidence.map(&mut field),
@@ -231,18 +258,17 @@ impl OpenImagesFile {
                 rejects.push(bad_row(&file, line, None, message));
                 continue;
             }
-            match parse_confidence(confidence) {
-                Some(confidence) => take(Label {
-                    sample_id: id.to_owned(),
-                    source: self.source.map(field).unwrap_or_default().to_owned(),
-                    label_name: label_name.to_owned(),
-                    confidence,
-                })?,
-                None => {
-                    let message = format!("confidence `{confidence}` is no number from 0 to 1");
-                    rejects.push(bad_row(&file, line, Some(id), &message));
-                }
-            }
+            let Some(confidence) = parse_confidence(confidence) else {
+                let message = format!("confidence `{confidence}` is no number from 0 to 1");
+                rejects.push(bad_row(&file, line, Some(id), &message));
+                continue;
+            };
+            take(Label {
+                sample_id: id.to_owned(),
+                source: self.source.map(field).unwrap_or_default().to_owned(),
+                label_name: label_name.to_owned(),
+                confidence,
+            })?;
         }
     }
 }
@@ -269,13 +295,13 @@ impl LabelTable {
     pub(super) fn images(&self) -> Result<Gathered, Error> {
         let folder = self.location.as_local().and_then(std::path::Path::parent);
         let folder = folder.map(std::path::Path::to_owned).unwrap_or_default();
-        let mut seen = std::collections::BTreeMap::new();
+        let mut seen = BTreeSet::new();
         for row in self.rows.iter().filter(|row| !row.location.is_empty()) {
             let location = source::resolve(&row.location, &self.location)?;
-            seen.entry(location).or_insert(());
+            seen.insert(location);
         }
         let candidates = seen
-            .into_keys()
+            .into_iter()
             .map(|location| Candidate {
                 address: location.to_string(),
                 relative: relative_to(&location, &folder),

@@ -160,7 +160,9 @@ pub fn ingest(
     let refused = rejects.len() as u64;
     let mut rejected_by_reason = BTreeMap::new();
     for reject in &rejects {
-        *rejected_by_reason.entry(reject.reason.to_string()).or_insert(0) += 1;
+        *rejected_by_reason
+            .entry(reject.reason.to_string())
+            .or_insert(0) += 1;
     }
 
     // Labels, counted as they are written.
@@ -321,7 +323,10 @@ impl<'a> Tally<'a> {
     fn add(&mut self, label: &Label) {
         self.labels += 1;
         *self.by_name.entry(label.label_name.clone()).or_insert(0) += 1;
-        if !self.pairs.insert(short_hash(&[&label.sample_id, &label.label_name])) {
+        if !self
+            .pairs
+            .insert(short_hash(&[&label.sample_id, &label.label_name]))
+        {
             self.doubled_labels += 1;
         }
         if let Some((id, _)) = self.ids.get_key_value(label.sample_id.as_str()) {
@@ -341,8 +346,10 @@ impl<'a> Tally<'a> {
         rejected: u64,
         rejected_labels: u64,
     ) -> IngestCounts {
-        let described: HashSet<&str> =
-            classes.iter().map(|class| class.label_name.as_str()).collect();
+        let described: HashSet<&str> = classes
+            .iter()
+            .map(|class| class.label_name.as_str())
+            .collect();
         let unknown = self
             .by_name
             .keys()
@@ -370,8 +377,10 @@ impl<'a> Tally<'a> {
 
     /// The described classes, then the others under their own name.
     fn class_rows(&self, classes: &[Class]) -> Vec<Class> {
-        let described: HashSet<&str> =
-            classes.iter().map(|class| class.label_name.as_str()).collect();
+        let described: HashSet<&str> = classes
+            .iter()
+            .map(|class| class.label_name.as_str())
+            .collect();
         let mut others: Vec<Class> = self
             .by_name
             .keys()
