@@ -606,7 +606,7 @@ fn nesting_within_the_limits_is_planned() {
         "n\n90\n"
     );
     let joins = (1..50)
-        .map(|table| format!("JOIN samples s{table} USING (sample_id)"))
+        .map(|table| format!("JOIN samples s{table} ON s{table}.sample_id = s0.sample_id"))
         .collect::<Vec<_>>()
         .join(" ");
     let joins = format!("SELECT count(*) AS n FROM samples s0 {joins}");
