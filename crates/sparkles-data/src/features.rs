@@ -339,17 +339,10 @@ impl FeatureStore {
     pub fn visit(&self, mut visit: impl FnMut(&str, &str, &[f32])) -> Result<(), DataError> {
         for part in &self.manifest.parts {
             self.visit_part(part, |batch, location| {
-                let sample_id = column::<StringArray>(batch, location, "sample_id")?;
                 let address = column::<StringArray>(batch, location, "location")?;
-                let list = column::<FixedSizeListArray>(batch, location, "features")?;
-                for row in 0..batch.num_rows() {
-                    visit(
-                        sample_id.value(row),
-                        address.value(row),
-                        vector(list, row, location)?,
-                    );
-                }
-                Ok(())
+                visit_vectors(batch, location, "sample_id", |row, sample_id, features| {
+                    visit(sample_id, address.value(row), features);
+                })
             })?;
         }
         Ok(())
@@ -578,6 +571,36 @@ pub fn part_name<'a>(key: &str, images: impl Iterator<Item = (&'a str, &'a str)>
         }
     }
     hasher.finalize().to_hex().chars().take(20).collect()
+}
+
+/// Calls `visit` with row, key and feature vector of each row of a batch.
+fn visit_vectors(
+    batch: &RecordBatch,
+    location: &Location,
+    key_column: &str,
+    mut visit: impl FnMut(usize, &str, &[f32]),
+) -> Result<(), DataError> {
+    let keys = column::<StringArray>(batch, location, key_column)?;
+    let list = column::<FixedSizeListArray>(batch, location, "features")?;
+    for row in 0..batch.num_rows() {
+        visit(row, keys.value(row), vector(list, row, location)?);
+    }
+    Ok(())
+}
+
+/// Calls `visit` with key and feature vector of each row of any Parquet file that
+/// has a text column `key_column` and a column `features` of fixed-size lists.
+pub fn read_features(
+    location: &Location,
+    bytes: bytes::Bytes,
+    key_column: &str,
+    mut visit: impl FnMut(&str, &[f32]),
+) -> Result<(), DataError> {
+    table::read_batches(location, bytes, None, |batch| {
+        visit_vectors(batch, location, key_column, |_, key, features| {
+            visit(key, features)
+        })
+    })
 }
 
 fn vector<'a>(

@@ -52,7 +52,7 @@ pub use dataset::{Dataset, DatasetBuilder};
 pub use error::DataError;
 pub use features::{
     Compaction, FeatureIndexRow, FeatureInfo, FeatureRow, FeatureStore, PartReceipt, part_name,
-    write_part,
+    read_features, write_part,
 };
 pub use listing::{Listing, ListingEntry, Unlisted, list};
 pub use location::Location;

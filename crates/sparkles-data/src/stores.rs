@@ -27,10 +27,13 @@ pub struct ObjectVersion {
 }
 
 impl ObjectVersion {
-    fn of(meta: &ObjectMeta) -> Self {
+    /// A local file's mark would hold its inode, which a copy or another mount
+    /// changes though the photo is the same: size and time are enough there.
+    fn of(location: &Location, meta: &ObjectMeta) -> Self {
+        let local = location.as_local().is_some();
         Self {
             bytes: meta.size,
-            etag: meta.e_tag.clone(),
+            etag: meta.e_tag.clone().filter(|_| !local),
             modified: meta.last_modified.timestamp_micros(),
         }
     }
@@ -104,7 +107,7 @@ impl Stores {
         self.inner
             .runtime
             .block_on(store.head(&path))
-            .map(|meta| ObjectVersion::of(&meta))
+            .map(|meta| ObjectVersion::of(location, &meta))
             .map_err(|source| read_error(location, source))
     }
 
@@ -132,10 +135,10 @@ impl Stores {
                 // An empty object has no first byte to ask for.
                 let meta = store.head(&path).await?;
                 if meta.size == 0 {
-                    return Ok((Bytes::new(), ObjectVersion::of(&meta)));
+                    return Ok((Bytes::new(), ObjectVersion::of(&location, &meta)));
                 }
                 let result = store.get_opts(&path, options).await?;
-                let version = ObjectVersion::of(&result.meta);
+                let version = ObjectVersion::of(&location, &result.meta);
                 Ok((result.bytes().await?, version))
             };
             fetched
