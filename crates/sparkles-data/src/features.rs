@@ -598,7 +598,7 @@ pub fn read_features(
 ) -> Result<(), DataError> {
     table::read_batches(location, bytes, None, |batch| {
         visit_vectors(batch, location, key_column, |_, key, features| {
-            visit(key, features)
+            visit(key, features);
         })
     })
 }
