@@ -32,7 +32,7 @@ fn threads_and_parts_change_no_bit() {
     let desk = Desk::new();
     desk.city(60);
     let tiny = tiny();
-    let mut seen: Option<(BTreeMap<String, Vec<u8>>, Vec<u8>)> = None;
+    let mut seen = None;
     for (threads, part_rows) in [("1", "256"), ("2", "256"), ("2", "7"), ("1", "1")] {
         let _ = fs::remove_dir_all(desk.path("city/features"));
         let _ = fs::remove_dir_all(desk.path("model"));

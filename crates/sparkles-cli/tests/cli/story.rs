@@ -173,21 +173,17 @@ fn a_folder_a_class_in_one_step_and_a_model_that_travels() {
 fn a_table_of_locations_and_labels() {
     let desk = Desk::new();
     fs::create_dir_all(desk.path("p")).unwrap();
-    let mut table = "Image Path;Species\n"
-        .to_owned()
-        .replace("Image Path", "path");
+    let mut rows = vec!["path;Species".to_owned()];
     for seed in 0..6u32 {
         let name = format!("p/{seed}.png");
         sparkles::demo::draw(sparkles::demo::Scene::Car, 40, 40, u64::from(seed))
             .save(desk.path(&name))
             .unwrap();
-        table += &format!(
-            "{name};{}\n",
-            if seed % 2 == 0 { "even" } else { "odd, too" }
-        );
+        let species = if seed % 2 == 0 { "even" } else { "odd, too" };
+        rows.push(format!("{name};{species}"));
     }
-    table += "p/gone.png;even\n;even\n";
-    fs::write(desk.path("table.csv"), table).unwrap();
+    rows.extend(["p/gone.png;even".to_owned(), ";even".to_owned()]);
+    fs::write(desk.path("table.csv"), rows.join("\n")).unwrap();
     let summary = desk.json(&[
         "ingest",
         "--labels",
