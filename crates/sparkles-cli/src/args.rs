@@ -188,11 +188,10 @@ pub(crate) struct MachineFlags {
 
 impl MachineFlags {
     pub(crate) fn options(&self) -> FeaturizeOptions {
-        let defaults = FeaturizeOptions::default();
         FeaturizeOptions {
             memory: self.memory,
-            threads: self.threads.unwrap_or(defaults.threads),
-            ..defaults
+            threads: self.threads,
+            ..FeaturizeOptions::default()
         }
     }
 }

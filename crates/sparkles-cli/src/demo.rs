@@ -33,10 +33,9 @@ pub(crate) fn run(stores: &Stores, arguments: &DemoArguments) -> anyhow::Result<
     let path = |name: &str| folder.join(name).display().to_string();
     let location = |name: &str| Location::local(folder.join(name)).map_err(sparkles::Error::from);
     let progress = Bars::default();
-    let defaults = FeaturizeOptions::default();
     let options = FeaturizeOptions {
-        threads: arguments.threads.unwrap_or(defaults.threads),
-        ..defaults
+        threads: arguments.threads,
+        ..FeaturizeOptions::default()
     };
 
     progress.begin("drawing", 0);

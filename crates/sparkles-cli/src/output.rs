@@ -21,8 +21,9 @@ pub(crate) fn summary<S: Serialize>(
     match format {
         SummaryFormat::Text => out.write_all(render(summary).as_bytes())?,
         SummaryFormat::Json => {
-            serde_json::to_writer(&mut out, summary)?;
-            writeln!(out)?;
+            let mut text = serde_json::to_vec(summary)?;
+            text.push(b'\n');
+            out.write_all(&text)?;
         }
     }
     out.flush()?;
@@ -127,6 +128,21 @@ impl PredictionWriter {
     }
 }
 
+/// Refuses a file for predictions of an unknown kind, before any work is done.
+pub(crate) fn check_predictions_file(path: &Path) -> anyhow::Result<()> {
+    let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+    match extension
+        .as_deref()
+        .and_then(|extension| extension.to_str())
+    {
+        Some("csv" | "json" | "jsonl") => Ok(()),
+        _ => bail!(
+            "cannot write predictions to `{}`: expected a file that ends in .csv, .json or .jsonl",
+            path.display()
+        ),
+    }
+}
+
 /// Writes every measured row to a file, by its extension.
 pub(crate) fn predictions_file(
     path: &Path,
@@ -173,10 +189,7 @@ pub(crate) fn predictions_file(
             }
             out.flush()?;
         }
-        _ => bail!(
-            "cannot write predictions to `{}`: expected a file that ends in .csv, .json or .jsonl",
-            path.display()
-        ),
+        _ => check_predictions_file(path)?,
     }
     Ok(())
 }

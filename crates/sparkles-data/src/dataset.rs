@@ -104,28 +104,47 @@ pub struct DatasetBuilder {
 }
 
 impl DatasetBuilder {
-    /// Begins a dataset at `root`, which must not exist, or hold nothing but
-    /// what an interrupted ingest left.
-    pub fn create(stores: &Stores, root: &Location) -> Result<Self, DataError> {
+    /// Refuses a place where anything is but what an interrupted ingest left:
+    /// files named by a hash in the folders of tables.
+    pub fn check_free(stores: &Stores, root: &Location) -> Result<(), DataError> {
+        Self::leftovers(stores, root).map(|_| ())
+    }
+
+    /// Files of an interrupted ingest.
+    fn leftovers(stores: &Stores, root: &Location) -> Result<Vec<Location>, DataError> {
+        let exists = || DataError::Exists {
+            location: root.to_string(),
+        };
+        if root.as_local().is_some_and(std::path::Path::is_file) {
+            return Err(exists());
+        }
         let folders = [Sample::NAME, Label::NAME, Reject::NAME];
         let class_file = Class::FILE.unwrap_or_default();
-        let in_the_way = stores
-            .names(root)?
-            .iter()
-            .any(|name| !folders.contains(&name.as_str()) && name != class_file);
-        let is_file = root.as_local().is_some_and(std::path::Path::is_file);
-        if in_the_way || is_file {
-            return Err(DataError::Exists {
-                location: root.to_string(),
-            });
-        }
-        for folder in folders {
-            let folder = root.join(folder);
-            for name in stores.names(&folder)? {
-                stores.delete(&folder.join(&name))?;
+        let mut leftovers = Vec::new();
+        let names = stores.names(root)?;
+        for name in &names {
+            let location = root.join(name);
+            if folders.contains(&name.as_str()) {
+                for name in stores.names(&location)? {
+                    if !is_hash_name(&name) {
+                        return Err(exists());
+                    }
+                    leftovers.push(location.join(&name));
+                }
+            } else if name == class_file && names.len() > 1 {
+                leftovers.push(location);
+            } else {
+                return Err(exists());
             }
         }
-        stores.delete(&root.join(class_file))?;
+        Ok(leftovers)
+    }
+
+    /// Begins a dataset at `root`, which must be free ([`Self::check_free`]).
+    pub fn create(stores: &Stores, root: &Location) -> Result<Self, DataError> {
+        for leftover in Self::leftovers(stores, root)? {
+            stores.delete(&leftover)?;
+        }
         Ok(Self {
             stores: stores.clone(),
             root: root.clone(),
@@ -199,4 +218,11 @@ impl DatasetBuilder {
             manifest: self.manifest,
         })
     }
+}
+
+/// Whether a file is named as tables are: sixteen hexadecimal digits.
+fn is_hash_name(name: &str) -> bool {
+    name.split_once(".parquet").is_some_and(|(stem, _)| {
+        stem.len() == 16 && stem.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }

@@ -252,12 +252,6 @@ impl FeatureStore {
         &self.manifest
     }
 
-    /// Where the committed files of features live.
-    pub fn part_locations(&self) -> Vec<Location> {
-        let parts = self.manifest.parts.iter();
-        parts.map(|part| self.root.join(&part.file)).collect()
-    }
-
     fn folder(&self) -> Location {
         self.root.join(FEATURES).join(&self.manifest.feature_key)
     }
@@ -329,9 +323,17 @@ impl FeatureStore {
         Ok(rows)
     }
 
-    /// The rejects of this key.
+    /// The rejects of this key. A file that is gone is forgotten: its photos are
+    /// tried anew.
     pub fn rejects(&self) -> Result<Vec<Reject>, DataError> {
-        table::read_rows(&self.stores, &self.root, &self.manifest.rejects)
+        let mut rejects = Vec::new();
+        for part in &self.manifest.rejects {
+            match table::read_rows(&self.stores, &self.root, std::slice::from_ref(part)) {
+                Err(DataError::MissingPart { .. }) => {}
+                rows => rejects.extend(rows?),
+            }
+        }
+        Ok(rejects)
     }
 
     /// Calls `visit` with sample id, location and feature vector of each row,
@@ -379,20 +381,28 @@ impl FeatureStore {
         Ok(rows)
     }
 
-    /// Takes out the features and rejects of these locations, so that they can
-    /// be computed anew.
-    pub fn forget(&mut self, locations: &BTreeSet<String>) -> Result<(), DataError> {
-        if locations.is_empty() {
+    /// Takes out the features of the locations `stale` and the rejects of the
+    /// locations `refused`, so that they can be computed anew.
+    pub fn forget(
+        &mut self,
+        stale: &BTreeSet<String>,
+        refused: &BTreeSet<String>,
+    ) -> Result<(), DataError> {
+        if stale.is_empty() && refused.is_empty() {
             return Ok(());
         }
         let key = self.manifest.feature_key.clone();
         let dimension = self.dimension();
         let mut parts = Vec::new();
         for part in self.manifest.parts.clone() {
+            if stale.is_empty() {
+                parts.push(part);
+                continue;
+            }
             let rows = self.read_rows(&part)?;
             let kept: Vec<FeatureRow> = rows
                 .into_iter()
-                .filter(|row| !locations.contains(&row.location))
+                .filter(|row| !stale.contains(&row.location))
                 .collect();
             if kept.len() as u64 == part.rows {
                 parts.push(part);
@@ -409,7 +419,7 @@ impl FeatureStore {
             }
         }
         let mut rejects = self.rejects()?;
-        rejects.retain(|reject| !locations.contains(&reject.location));
+        rejects.retain(|reject| !refused.contains(&reject.location));
         self.manifest.parts = parts;
         self.manifest.rejects = if rejects.is_empty() {
             Vec::new()
@@ -428,8 +438,8 @@ impl FeatureStore {
         (COMPACT_BYTES / (4 * self.dimension().max(1))).clamp(1, COMPACT_ROWS)
     }
 
-    /// Whether there is anything to merge.
-    pub fn needs_compaction(&self) -> bool {
+    /// Whether there is anything to merge, or to remove that no manifest names.
+    pub fn needs_compaction(&self) -> Result<bool, DataError> {
         let whole = self.rows_per_file() as u64;
         let short = self
             .manifest
@@ -437,7 +447,7 @@ impl FeatureStore {
             .iter()
             .filter(|part| part.rows < whole)
             .count();
-        short > 1 || self.manifest.rejects.len() > 1
+        Ok(short > 1 || self.manifest.rejects.len() > 1 || !self.unnamed()?.is_empty())
     }
 
     /// Merges short parts into files of about 4,096 rows (fewer where vectors
@@ -535,6 +545,15 @@ impl FeatureStore {
     /// Removes what no manifest names: leftovers of interrupted runs and files
     /// that were merged.
     fn sweep(&self) -> Result<(), DataError> {
+        for file in self.unnamed()? {
+            self.stores.delete(&self.root.join(&file))?;
+        }
+        Ok(())
+    }
+
+    /// Files of this key that no manifest names.
+    fn unnamed(&self) -> Result<Vec<String>, DataError> {
+        let mut unnamed = Vec::new();
         let named: BTreeSet<&str> = self
             .manifest
             .parts
@@ -552,11 +571,11 @@ impl FeatureStore {
                 let file = format!("{folder}/{name}");
                 if name.contains(".parquet") && name.starts_with(begins) && !named.contains(&*file)
                 {
-                    self.stores.delete(&self.root.join(&file))?;
+                    unnamed.push(file);
                 }
             }
         }
-        Ok(())
+        Ok(unnamed)
     }
 }
 

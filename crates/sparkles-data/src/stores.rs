@@ -211,6 +211,16 @@ impl Stores {
 
     /// Removes the object; one that is gone already is no error.
     pub fn delete(&self, location: &Location) -> Result<(), DataError> {
+        if let Some(path) = location.as_local() {
+            return match std::fs::remove_file(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(DataError::Io {
+                    action: "remove",
+                    location: location.to_string(),
+                    source: error,
+                }),
+                _ => Ok(()),
+            };
+        }
         let (store, path) = self.resolve(location)?;
         match self.inner.runtime.block_on(store.delete(&path)) {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -224,6 +234,13 @@ impl Stores {
     /// The names of the objects directly in a folder, sorted; none if there is
     /// no such folder.
     pub fn names(&self, folder: &Location) -> Result<Vec<String>, DataError> {
+        if let Some(path) = folder.as_local() {
+            return local_names(path).map_err(|source| DataError::Io {
+                action: "list",
+                location: folder.to_string(),
+                source,
+            });
+        }
         let (store, path) = self.resolve(folder)?;
         match self
             .inner
@@ -249,6 +266,22 @@ impl Stores {
             Err(source) => Err(read_error(folder, source)),
         }
     }
+}
+
+/// All names, those of files that a killed process was writing too.
+fn local_names(folder: &std::path::Path) -> std::io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
 }
 
 fn read_error(location: &Location, source: object_store::Error) -> DataError {

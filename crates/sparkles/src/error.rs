@@ -102,12 +102,15 @@ pub enum Error {
         limit: String,
     },
     /// `--memory` does not hold the backbone and one small photo a thread.
-    #[error("{asked} of memory do not hold `{backbone}` on {threads} threads: {least} are needed")]
+    #[error(
+        "{asked} of memory do not hold `{backbone}` on {threads} threads: {least_mebibytes} MiB \
+         are needed"
+    )]
     MemoryTooSmall {
         /// What was allowed.
         asked: String,
         /// What is needed.
-        least: String,
+        least_mebibytes: u64,
         /// The backbone.
         backbone: String,
         /// Threads.
@@ -282,12 +285,9 @@ impl Error {
                  them; raise `--max-rejects` to go on, finished parts are kept"
                     .to_owned()
             }
-            Self::MemoryTooSmall { least, .. } => {
-                format!(
-                    "`--memory {}`, or fewer `--threads`",
-                    least.replace(' ', "")
-                )
-            }
+            Self::MemoryTooSmall {
+                least_mebibytes, ..
+            } => format!("`--memory {least_mebibytes}MiB`, or fewer `--threads`"),
             Self::UnknownLabel { .. } => {
                 "`sparkles sql DATASET \"SELECT display_name, count(*) FROM labelled GROUP BY 1\"` \
                  lists them all"
@@ -335,16 +335,21 @@ impl Error {
 }
 
 fn data_hint(error: &DataError) -> Option<String> {
+    // Files of a feature key; those of rejects bear the key in their name.
+    let computed = |location: &str| {
+        let name = location.rsplit('/').next().unwrap_or_default();
+        location.contains("/features/") || location.contains("/rejects/") && name.contains('-')
+    };
     let hint = match error {
         DataError::NotADataset { .. } => {
             "a dataset is the folder that `sparkles ingest … --out DATASET` made".to_owned()
         }
         DataError::NewerFormat { .. } => "update sparkles".to_owned(),
         DataError::Exists { .. } => "give another `--out`, or remove it first".to_owned(),
-        DataError::Corrupt { location, .. } if location.contains("/features/") => {
+        DataError::Corrupt { location, .. } if computed(location) => {
             format!("remove `{location}`, and `sparkles featurize DATASET` computes its rows anew")
         }
-        DataError::MissingPart { location } if location.contains("/features/") => {
+        DataError::MissingPart { location } if computed(location) => {
             "`sparkles featurize DATASET` computes its rows anew".to_owned()
         }
         DataError::Corrupt { .. } | DataError::MissingPart { .. } => {

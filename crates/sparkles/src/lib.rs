@@ -59,7 +59,7 @@ pub use featurize::{
 };
 pub use ingest::{IngestRequest, IngestSummary, ingest};
 pub use memory::{MemorySize, peak_memory_bytes};
-pub use model::{Model, SavedPipeline};
+pub use model::{Model, SavedPipeline, check_free as check_model_free};
 pub use predict::{PredictOutcome, PredictRequest, PredictSummary, Prediction, predict};
 pub use progress::{NoProgress, Progress};
 pub use selection::{Both, LabelSelection};

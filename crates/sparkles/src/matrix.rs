@@ -27,15 +27,6 @@ impl SampleMatrix {
     ) -> Result<Self, Error> {
         let store = dataset.features(&feature_info(backbone, alpha))?;
         let dimension = backbone.dimension();
-        if store.dimension() != dimension {
-            return Err(Error::Data(DataError::Corrupt {
-                location: dataset.root().to_string(),
-                reason: format!(
-                    "its features have {} values, the backbone makes {dimension}",
-                    store.dimension()
-                ),
-            }));
-        }
         let wanted: HashMap<&str, usize> = samples
             .iter()
             .enumerate()
@@ -44,7 +35,9 @@ impl SampleMatrix {
         // Where each sample would go, then without the gaps of rejects.
         let mut values = vec![0f32; samples.len() * dimension];
         let mut present = vec![false; samples.len()];
+        let mut odd_length = false;
         store.visit(|_, location, features| {
+            odd_length |= features.len() != dimension;
             if let Some(&order) = wanted.get(location)
                 && let Some(row) = values.get_mut(order * dimension..(order + 1) * dimension)
                 && row.len() == features.len()
@@ -55,6 +48,12 @@ impl SampleMatrix {
                 }
             }
         })?;
+        if odd_length {
+            return Err(Error::Data(DataError::Corrupt {
+                location: dataset.root().to_string(),
+                reason: format!("it holds features of another length than {dimension}"),
+            }));
+        }
         let mut rows = HashMap::with_capacity(samples.len());
         let mut next = 0;
         for (order, (position, _)) in samples.iter().enumerate() {

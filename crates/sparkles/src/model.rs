@@ -252,12 +252,12 @@ impl Model {
 }
 
 /// Refuses a place for a model where something is.
-pub(crate) fn check_free(stores: &Stores, root: &Location) -> Result<(), Error> {
+pub fn check_free(stores: &Stores, root: &Location) -> Result<(), Error> {
     let written = [WEIGHTS, BACKBONE, CARD];
-    let taken = stores
-        .names(root)?
-        .iter()
-        .any(|name| !written.contains(&name.as_str()));
+    let names = stores.names(root)?;
+    let foreign = names.iter().any(|name| !written.contains(&name.as_str()));
+    // What an interrupted training leaves begins with the weights.
+    let taken = foreign || !names.is_empty() && !names.iter().any(|name| name == WEIGHTS);
     if taken || root.as_local().is_some_and(std::path::Path::is_file) {
         return Err(Error::ModelExists {
             location: root.to_string(),
@@ -273,6 +273,7 @@ pub(crate) fn save(
     model: &Model,
     card: String,
 ) -> Result<(), Error> {
+    check_free(stores, root)?;
     let weights = encode_weights(&model.regression).map_err(|reason| Error::CorruptModel {
         location: root.join(WEIGHTS).to_string(),
         reason,

@@ -115,10 +115,6 @@ pub fn predict(
         .map(|c| photo(stores, model, c))
         .collect();
     let backbone = model.open_backbone()?;
-    let threads = options
-        .threads
-        .max(1)
-        .min(photos.len().div_ceil(BATCH).max(1));
     let options = FeaturizeOptions {
         alpha: model.pipeline.stages.featurizer.alpha,
         // Nothing is written: there is no part to hold.
@@ -126,7 +122,14 @@ pub fn predict(
         ..options.clone()
     };
     let unused = Location::local(".")?;
-    let featurization = Featurization::new(stores.clone(), unused, backbone, &options, threads)?;
+    let featurization = Featurization::new(
+        stores.clone(),
+        unused,
+        backbone,
+        &options,
+        photos.len().div_ceil(BATCH),
+    )?;
+    let threads = featurization.threads();
     let mut predicted = 0;
     progress.begin("predicting", found);
     for reject in gathered.rejects {
@@ -221,9 +224,12 @@ fn in_order(
                 turn += 1;
                 outcome = batch.into_iter().try_for_each(&mut emit);
             }
+            // Both under the lock: a worker that is about to wait must not miss them.
             let (done, changed) = &emitted;
-            *done.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            *done = turn;
             stop.store(outcome.is_err(), Ordering::Relaxed);
+            drop(done);
             changed.notify_all();
         }
         outcome

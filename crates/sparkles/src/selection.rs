@@ -220,19 +220,33 @@ pub(crate) fn select(
             }
         }
     })?;
+    let mut readable: HashMap<&str, u32> = HashMap::new();
+    for class in chosen.iter().filter_map(|&position| classes.get(position)) {
+        *readable.entry(&class.display_name).or_insert(0) += 1;
+    }
+    // Classes that share a readable name are told apart by their label name.
     let names: Vec<String> = chosen
         .iter()
         .filter_map(|&position| classes.get(position))
-        .map(|class| class.display_name.clone())
+        .map(|class| match readable.get(class.display_name.as_str()) {
+            Some(2..) => format!("{} ({})", class.display_name, class.label_name),
+            _ => class.display_name.clone(),
+        })
         .collect();
     let mut selected = match names.as_slice() {
         [name] if !all => one_label(name, &verdicts)?,
         _ => several_labels(names, &verdicts, samples, selection.both)?,
     };
     selected.machine_made = machine_made;
-    if selected.rows.is_empty() {
+    // A label that was asked for by name and that no sample has is a mistake.
+    let without_rows: Vec<String> = (0..)
+        .zip(&selected.labels)
+        .filter(|(slot, _)| !all && !selected.rows.iter().any(|row| row.label == *slot))
+        .map(|(_, label)| label.clone())
+        .collect();
+    if selected.rows.is_empty() || !without_rows.is_empty() {
         return Err(Error::NoRows {
-            labels: selected.labels,
+            labels: if all { selected.labels } else { without_rows },
         });
     }
     Ok(selected)

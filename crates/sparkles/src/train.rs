@@ -205,13 +205,29 @@ pub fn train(
         stores,
         &options.backbone,
     )?;
-    let test_rows = rows_on(
+    let mut test_rows = rows_on(
         &selected,
         &samples,
         request.split,
         request.seed,
         On::Part(Part::Test),
     );
+    let is_known = |label: usize| {
+        let label = selected.labels.get(label);
+        label.is_some_and(|label| fitted.indexer.index(label).is_some())
+    };
+    if !test_rows.iter().any(|row| is_known(row.label)) {
+        test_rows.clear();
+    }
+    if !request.selection.labels.is_empty() {
+        for (position, label) in selected.labels.iter().enumerate() {
+            if !is_known(position) {
+                progress.warn(&format!(
+                    "no row of the train part has the label `{label}`: the model does not know it"
+                ));
+            }
+        }
+    }
     let held_back_metrics = if test_rows.is_empty() {
         progress.warn("no row is held back: `evaluate` has nothing that the model has not seen");
         None

@@ -10,6 +10,9 @@ use crate::progress::Bars;
 use crate::text::{Align, clean, count, counted, location, percent, section, table};
 
 pub(crate) fn evaluate(stores: &Stores, arguments: &EvaluateArguments) -> anyhow::Result<()> {
+    if let Some(path) = &arguments.predictions {
+        output::check_predictions_file(path)?;
+    }
     let root = Location::parse(&arguments.model).map_err(Error::from)?;
     let model = Model::load(stores, &root)?;
     let dataset = arguments

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use sparkles::{AlphaPolicy, FeaturizeOptions, Stores};
+use sparkles::{AlphaPolicy, Stores};
 use sparkles_sql::{SqlOptions, SqlSession};
 
 use super::open_dataset;
@@ -13,9 +13,7 @@ pub(crate) fn sql(stores: &Stores, arguments: &SqlArguments) -> anyhow::Result<(
     let options = SqlOptions {
         memory_bytes: arguments.memory.0,
         alpha: AlphaPolicy::default(),
-        threads: arguments
-            .threads
-            .unwrap_or(FeaturizeOptions::default().threads),
+        threads: arguments.threads.unwrap_or(SqlOptions::default().threads),
     };
     let session = SqlSession::open(&dataset, options)?;
     let result = session.query(&arguments.query)?;

@@ -30,10 +30,13 @@ pub(crate) fn train(stores: &Stores, arguments: &TrainArguments) -> anyhow::Resu
             fit_intercept: arguments.fit_intercept,
             standardization: arguments.standardization,
             family: arguments.family,
-            threads: options.threads,
+            threads: options
+                .threads
+                .unwrap_or(LogisticRegression::default().threads),
         },
         out: Location::parse(&arguments.out).map_err(Error::from)?,
     };
+    sparkles::check_model_free(stores, &request.out)?;
     let dataset = open_or_ingest(stores, &arguments.data, &progress)?;
     let summary = sparkles::train(&dataset, &request, &options, &progress)?;
     output::summary(arguments.format, &summary, render)
@@ -49,9 +52,13 @@ fn open_or_ingest(stores: &Stores, text: &str, progress: &Bars) -> anyhow::Resul
         other => return Ok(other.map_err(Error::from)?),
     }
     let beside = Location::parse(&format!("{root}.sparkles")).map_err(Error::from)?;
-    if let Ok(dataset) = Dataset::open(stores, &beside) {
-        eprintln!("using {beside}, which was made of this folder; remove it to take it in anew");
-        return Ok(dataset);
+    match Dataset::open(stores, &beside) {
+        Err(sparkles::DataError::NotADataset { .. }) => {}
+        other => {
+            let dataset = other.map_err(Error::from)?;
+            eprintln!("using {beside}, made of this folder before; remove it to take it in anew");
+            return Ok(dataset);
+        }
     }
     let request = IngestRequest {
         images: vec![root.to_string()],

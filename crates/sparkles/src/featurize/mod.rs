@@ -23,9 +23,8 @@ pub(crate) use part::{Photo, Worker};
 
 /// Seconds of work in a part: what a crash costs at most.
 const PART_SECONDS: f64 = 10.0;
-/// Photos in the first part of a thread, before its speed is known.
-const FIRST_PART: usize = 32;
-/// Photos in a part, where there are that many left.
+/// Photos in a part, where there are that many left, and in the first part of a
+/// thread, before its speed is known.
 const LEAST_PART: usize = 8;
 
 /// How features are computed.
@@ -37,8 +36,9 @@ pub struct FeaturizeOptions {
     pub alpha: AlphaPolicy,
     /// The most memory that fetching, decoding and inference may hold.
     pub memory: MemorySize,
-    /// Threads that decode and infer.
-    pub threads: usize,
+    /// Threads that decode and infer; none for one a processor, or fewer where
+    /// `memory` does not hold that many.
+    pub threads: Option<usize>,
     /// The most rows of a part.
     pub part_rows: usize,
     /// Give up when more photos than this are refused.
@@ -51,7 +51,7 @@ impl Default for FeaturizeOptions {
             backbone: EMBEDDED.to_owned(),
             alpha: AlphaPolicy::default(),
             memory: MemorySize(1 << 30),
-            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            threads: None,
             part_rows: 256,
             max_rejects: None,
         }
@@ -174,21 +174,27 @@ pub(crate) fn featurize_samples(
     let info = feature_info(backbone, options.alpha);
     let mut store = dataset.features(&info)?;
     let mut plan = plan::make(dataset.stores(), &mut store, samples)?;
-    if !plan.todo.is_empty() || store.needs_compaction() {
+    let mut locked = false;
+    if !plan.todo.is_empty() {
         // Whoever only reads needs no lock; whoever adds looks again under it.
         store.lock()?;
+        locked = true;
         plan = plan::make(dataset.stores(), &mut store, samples)?;
-        store.forget(&plan.stale)?;
+        store.forget(&plan.stale, &plan.retried)?;
+    } else if store.needs_compaction()? {
+        // Tidying can wait while another process is at work, or nothing can be
+        // written.
+        locked = store.lock().is_ok();
     }
 
-    let threads = options.threads.max(1).min(plan.todo.len().max(1));
     let featurization = Featurization::new(
         dataset.stores().clone(),
         dataset.root().clone(),
         backbone.clone(),
         options,
-        threads,
+        plan.todo.len(),
     )?;
+    let threads = featurization.threads();
     let part_rows = options.part_rows.clamp(1, featurization.most_rows());
     let mut rejected = plan.rejected.clone();
     let too_many = |rejected: &BTreeMap<RejectReason, u64>| {
@@ -202,6 +208,7 @@ pub(crate) fn featurize_samples(
                 limit: limit.to_string(),
             })
     };
+    too_many(&rejected).map_or(Ok(()), Err)?;
     let computing = Instant::now();
     progress.begin("featurizing", plan.todo.len() as u64);
     let commit = |receipt: PartReceipt| {
@@ -221,7 +228,7 @@ pub(crate) fn featurize_samples(
     )?;
     progress.finish();
     let seconds_computing = computing.elapsed().as_secs_f64();
-    if store.needs_compaction() {
+    if locked && store.needs_compaction()? {
         store.compact()?;
     }
 
@@ -310,7 +317,7 @@ fn run_parts(
                         return;
                     }
                 };
-                let mut rows = FIRST_PART;
+                let mut rows = LEAST_PART;
                 while !stop.load(Ordering::Relaxed) {
                     let photos = {
                         let mut cursor = cursor.lock().unwrap_or_else(PoisonError::into_inner);

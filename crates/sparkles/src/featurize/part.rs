@@ -24,6 +24,8 @@ const LEAST_BYTES: u64 = 16 << 20;
 const WINDOW_BYTES: u64 = 64 << 20;
 /// Features in a part, in bytes.
 const PART_BYTES: usize = 8 << 20;
+/// Rows of a part.
+const PART_ROWS: usize = 2048;
 /// A row of a part is held as features, as a column and as a file.
 const PART_COPIES: u64 = 3;
 
@@ -68,6 +70,7 @@ pub struct Featurization {
     backbone: Backbone,
     info: FeatureInfo,
     alpha: AlphaPolicy,
+    threads: usize,
     window: Budget,
     decoding: Budget,
 }
@@ -86,14 +89,15 @@ pub(crate) struct Featurized {
 }
 
 impl Featurization {
-    /// Divides `options.memory` among the stages: what is left after weights,
-    /// threads and parts goes to fetching (a quarter) and decoding.
+    /// Divides `options.memory` among the stages of a job of so many photos: what
+    /// is left after weights, threads and parts goes to fetching (a quarter) and
+    /// decoding.
     pub fn new(
         stores: Stores,
         dataset: Location,
         backbone: Backbone,
         options: &FeaturizeOptions,
-        threads: usize,
+        photos: usize,
     ) -> Result<Self, Error> {
         let wrap = |source| Error::Backbone {
             name: options.backbone.clone(),
@@ -103,12 +107,23 @@ impl Featurization {
         let rows = most_rows(backbone.dimension()).min(options.part_rows.max(1));
         let part = rows as u64 * backbone.dimension() as u64 * 4 * PART_COPIES;
         let per_thread = featurizer.memory_bytes() + part;
-        let fixed = BASE_BYTES + backbone.weight_bytes() + threads as u64 * per_thread;
-        let rest = options.memory.0.saturating_sub(fixed);
-        if rest < LEAST_BYTES {
+        let fixed =
+            |threads: usize| BASE_BYTES + backbone.weight_bytes() + threads as u64 * per_thread;
+        let fits = |threads: usize| fixed(threads) + LEAST_BYTES <= options.memory.0;
+        let mut threads = options
+            .threads
+            .unwrap_or_else(available_threads)
+            .clamp(1, photos.max(1));
+        if options.threads.is_none() {
+            while threads > 1 && !fits(threads) {
+                threads -= 1;
+            }
+        }
+        let rest = options.memory.0.saturating_sub(fixed(threads));
+        if !fits(threads) {
             return Err(Error::MemoryTooSmall {
                 asked: options.memory.to_string(),
-                least: MemorySize((fixed + LEAST_BYTES).next_multiple_of(1 << 20)).to_string(),
+                least_mebibytes: (fixed(threads) + LEAST_BYTES).div_ceil(1 << 20),
                 backbone: backbone_name(&backbone),
                 threads,
             });
@@ -120,9 +135,15 @@ impl Featurization {
             dataset,
             backbone,
             alpha: options.alpha,
+            threads,
             window: Budget::new(window),
             decoding: Budget::new(rest - window),
         })
+    }
+
+    /// Threads that the memory holds.
+    pub fn threads(&self) -> usize {
+        self.threads
     }
 
     /// The most photos of a part, so that its features stay small.
@@ -153,8 +174,14 @@ impl Featurization {
     }
 }
 
+/// Below the rows of a compacted file, so that every part is merged into one.
 fn most_rows(dimension: usize) -> usize {
-    (PART_BYTES / (4 * dimension.max(1))).max(1)
+    (PART_BYTES / (4 * dimension.max(1))).clamp(1, PART_ROWS)
+}
+
+/// As many threads as the machine runs at once.
+pub(crate) fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 impl Worker<'_> {

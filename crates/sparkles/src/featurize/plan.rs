@@ -22,8 +22,10 @@ pub(super) struct Plan {
     pub(super) reused: u64,
     /// Rejects that still hold, by reason.
     pub(super) rejected: BTreeMap<RejectReason, u64>,
-    /// Locations whose features or rejects hold no longer.
+    /// Locations whose features hold no longer.
     pub(super) stale: BTreeSet<String>,
+    /// Locations whose rejects hold no longer.
+    pub(super) retried: BTreeSet<String>,
 }
 
 /// Compares what the store has with the photos as they are now.
@@ -50,6 +52,7 @@ pub(super) fn make(
         reused: 0,
         rejected: BTreeMap::new(),
         stale: BTreeSet::new(),
+        retried: BTreeSet::new(),
     };
     for (sample, version) in samples.iter().zip(versions) {
         let mark = version.as_ref().map(ObjectVersion::mark);
@@ -64,7 +67,7 @@ pub(super) fn make(
                 *plan.rejected.entry(*reason).or_insert(0) += 1;
                 continue;
             }
-            plan.stale.insert(sample.location.clone());
+            plan.retried.insert(sample.location.clone());
         }
         plan.todo.push(Photo {
             sample_id: sample.sample_id.clone(),

@@ -19,13 +19,19 @@ pub(crate) struct Candidate {
     pub(crate) address: String,
     /// Its path below the root, with `/` between parts.
     pub(crate) relative: String,
+    /// The folder that is its class, where folders are classes: the first below
+    /// the folder that was named, or that folder itself where several were.
+    pub(super) class_folder: Option<String>,
 }
 
-impl Candidate {
-    /// The first folder below the root, if the file is in one.
-    pub(super) fn class_folder(&self) -> Option<&str> {
-        self.relative.split_once('/').map(|(folder, _)| folder)
-    }
+/// A file that was found, before its path is cut to the common root.
+struct Found {
+    relative: Option<String>,
+    class_folder: Option<String>,
+}
+
+fn folder_name(path: Option<&Path>) -> Option<String> {
+    path?.file_name()?.to_str().map(str::to_owned)
 }
 
 /// How a sample gets its id.
@@ -98,9 +104,10 @@ pub(crate) struct Gathered {
 /// Lists folders, files, globs and list files. Each file counts once, however
 /// often it is named.
 pub(crate) fn gather(stores: &Stores, texts: &[String]) -> Result<Gathered, Error> {
-    let mut found: BTreeMap<Location, Option<String>> = BTreeMap::new();
+    let several = texts.len() > 1;
+    let mut found: BTreeMap<Location, Found> = BTreeMap::new();
     let mut roots = Vec::new();
-    let mut rejects = Vec::new();
+    let mut rejects = BTreeMap::new();
     for text in texts {
         let listing = list(text)?;
         if let [entry] = listing.entries.as_slice()
@@ -110,19 +117,26 @@ pub(crate) fn gather(stores: &Stores, texts: &[String]) -> Result<Gathered, Erro
             let folder = entry.location.as_local().and_then(Path::parent);
             roots.extend(folder.map(Path::to_owned));
             for line in lines {
-                found.insert(line, None);
+                let class_folder = folder_name(line.as_local().and_then(Path::parent));
+                found.entry(line).or_insert(Found {
+                    relative: None,
+                    class_folder,
+                });
             }
             continue;
         }
-        roots.extend(
-            listing
-                .root
-                .as_ref()
-                .and_then(Location::as_local)
-                .map(Path::to_owned),
-        );
+        let root = listing.root.as_ref().and_then(Location::as_local);
+        roots.extend(root.map(Path::to_owned));
         for entry in listing.entries {
-            found.insert(entry.location, Some(entry.relative));
+            let class_folder = match entry.relative.split_once('/') {
+                Some((folder, _)) => Some(folder.to_owned()),
+                None if several => folder_name(root),
+                None => None,
+            };
+            found.entry(entry.location).or_insert(Found {
+                relative: Some(entry.relative),
+                class_folder,
+            });
         }
         for unlisted in listing.unlisted {
             let reason = if unlisted.missing {
@@ -130,23 +144,20 @@ pub(crate) fn gather(stores: &Stores, texts: &[String]) -> Result<Gathered, Erro
             } else {
                 RejectReason::Unreadable
             };
-            rejects.push(super::reject(
-                &unlisted.location,
-                None,
-                reason,
-                unlisted.message,
-            ));
+            let reject = super::reject(&unlisted.location, None, reason, unlisted.message);
+            rejects.insert(unlisted.location, reject);
         }
     }
     // Several roots: paths start at the folder that holds them all, so that no
     // two files get the same one.
     let root = common_root(&roots);
-    let several = texts.len() > 1;
     let candidates = found
         .into_iter()
-        .map(|(location, relative)| Candidate {
+        .map(|(location, found)| Candidate {
             address: location.to_string(),
-            relative: relative
+            class_folder: found.class_folder,
+            relative: found
+                .relative
                 .filter(|_| !several)
                 .unwrap_or_else(|| relative_to(&location, &root)),
             location,
@@ -154,7 +165,7 @@ pub(crate) fn gather(stores: &Stores, texts: &[String]) -> Result<Gathered, Erro
         .collect();
     Ok(Gathered {
         candidates,
-        rejects,
+        rejects: rejects.into_values().collect(),
     })
 }
 
@@ -206,7 +217,11 @@ mod tests {
             .collect();
         assert_eq!(relatives, ["a/cat/1.jpg", "b/cat/1.jpg"]);
         let gathered = gather(&stores, &[text("a")]).unwrap();
-        assert_eq!(gathered.candidates[0].class_folder(), Some("cat"));
+        assert_eq!(gathered.candidates[0].class_folder.as_deref(), Some("cat"));
+        let gathered = gather(&stores, &[text("a"), text("b")]).unwrap();
+        assert_eq!(gathered.candidates[1].class_folder.as_deref(), Some("cat"));
+        let gathered = gather(&stores, &[text("a/cat"), text("b/cat")]).unwrap();
+        assert_eq!(gathered.candidates[1].class_folder.as_deref(), Some("cat"));
     }
 
     #[test]
@@ -215,6 +230,7 @@ mod tests {
             location: Location::parse("/p/x/0a1b.jpg").unwrap(),
             address: "/p/x/0a1b.jpg".to_owned(),
             relative: "x/0a1b.jpg".to_owned(),
+            class_folder: None,
         };
         for (ids, expected) in [
             ("file_stem", "0a1b"),

@@ -138,9 +138,12 @@ pub(super) fn recognise(
     }
     let picked = pick_columns(text, &columns, request)?;
     let mut rows = Vec::new();
-    for record in csv.records() {
+    for record in csv.byte_records() {
         let record = record.map_err(|error| Error::label_file(text, error.to_string()))?;
-        let field = |index: usize| record.get(index).unwrap_or_default().trim().to_owned();
+        let field = |index: usize| {
+            let bytes = record.get(index).unwrap_or_default();
+            String::from_utf8_lossy(bytes).trim().to_owned()
+        };
         rows.push(TableRow {
             line: record.position().map_or(0, csv::Position::line),
             location: field(picked.location),
@@ -292,39 +295,42 @@ fn bad_row(file: &str, line: u64, id: Option<&str>, message: &str) -> Reject {
 
 impl LabelTable {
     /// The images that the table names.
-    pub(super) fn images(&self) -> Result<Gathered, Error> {
+    pub(super) fn images(&self) -> Gathered {
         let folder = self.location.as_local().and_then(std::path::Path::parent);
         let folder = folder.map(std::path::Path::to_owned).unwrap_or_default();
         let mut seen = BTreeSet::new();
         for row in self.rows.iter().filter(|row| !row.location.is_empty()) {
-            let location = source::resolve(&row.location, &self.location)?;
-            seen.insert(location);
+            // What cannot be resolved is a line in the ledger when labels are read.
+            if let Ok(location) = source::resolve(&row.location, &self.location) {
+                seen.insert(location);
+            }
         }
         let candidates = seen
             .into_iter()
             .map(|location| Candidate {
                 address: location.to_string(),
                 relative: relative_to(&location, &folder),
+                class_folder: None,
                 location,
             })
             .collect();
-        Ok(Gathered {
+        Gathered {
             candidates,
             rejects: Vec::new(),
-        })
+        }
     }
 
-    /// Calls `take` with each row; `ids` gives the sample id of a location. A row
-    /// of an image that was not found keeps its location as the id.
+    /// Calls `take` with each row; `ids` gives the sample id of a location and
+    /// `by_relative` that of a path below the images' root. A row of an image that
+    /// was not found keeps its location as the id.
     pub(super) fn visit(
         &self,
         ids: &HashMap<&str, &str>,
+        by_relative: &HashMap<&str, &str>,
         rejects: &mut Vec<Reject>,
         mut take: impl FnMut(Label) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let file = self.location.to_string();
-        // Rows may also name images by their path below the images' root.
-        let by_relative: HashMap<&str, &str> = ids.values().map(|id| (*id, *id)).collect();
         for row in &self.rows {
             if row.location.is_empty() || row.label.is_empty() {
                 let message = "the row has no location or no label";
@@ -341,7 +347,12 @@ impl LabelTable {
                 rejects.push(bad_row(&file, row.line, None, &message));
                 continue;
             };
-            let address = source::resolve(&row.location, &self.location)?.to_string();
+            let Ok(address) = source::resolve(&row.location, &self.location) else {
+                let message = format!("`{}` is no location", row.location);
+                rejects.push(bad_row(&file, row.line, None, &message));
+                continue;
+            };
+            let address = address.to_string();
             let sample_id = ids
                 .get(address.as_str())
                 .or_else(|| by_relative.get(row.location.trim_start_matches("./")))

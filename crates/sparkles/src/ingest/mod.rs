@@ -101,7 +101,7 @@ pub fn ingest(
         Some(text) => Some(compile(text)?),
         None => None,
     };
-    let mut builder = DatasetBuilder::create(stores, &request.out)?;
+    DatasetBuilder::check_free(stores, &request.out)?;
     let label_file = match &request.labels {
         Some(text) => Some(labels::recognise(stores, text, request)?),
         None => None,
@@ -113,7 +113,7 @@ pub fn ingest(
 
     // Images: where they are, then what their headers say.
     let gathered = match (&label_file, request.images.is_empty()) {
-        (Some(LabelFile::Table(table)), true) => table.images()?,
+        (Some(LabelFile::Table(table)), true) => table.images(),
         (_, true) => return Err(Error::NoImageLocations),
         (_, false) => gather(stores, &request.images)?,
     };
@@ -171,6 +171,11 @@ pub fn ingest(
         .iter()
         .map(|(candidate, id)| (candidate.address.as_str(), id.as_str()))
         .collect();
+    let relatives: HashMap<&str, &str> = identified
+        .iter()
+        .map(|(candidate, id)| (candidate.relative.as_str(), id.as_str()))
+        .collect();
+    let mut builder = DatasetBuilder::create(stores, &request.out)?;
     progress.begin("reading labels", 0);
     let mut pending = Vec::new();
     let mut take = |label: Label, builder: &mut DatasetBuilder| -> Result<(), Error> {
@@ -189,17 +194,19 @@ pub fn ingest(
             "open_images"
         }
         Some(LabelFile::Table(table)) => {
-            table.visit(&ids, &mut bad_rows, |label| take(label, &mut builder))?;
+            table.visit(&ids, &relatives, &mut bad_rows, |label| {
+                take(label, &mut builder)
+            })?;
             "table"
         }
         None => {
             for (candidate, id) in &identified {
-                if let Some(class) = candidate.class_folder() {
+                if let Some(class) = &candidate.class_folder {
                     take(
                         Label {
                             sample_id: id.clone(),
                             source: "folder".to_owned(),
-                            label_name: class.to_owned(),
+                            label_name: class.clone(),
                             confidence: 1.0,
                         },
                         &mut builder,
