@@ -137,3 +137,73 @@ fn too_little_memory_is_refused_not_exceeded() {
     let refusal = desk.fail(&["featurize", "city", "--memory", "20MiB"]);
     assert!(refusal.contains("hint: `--memory "), "{refusal}");
 }
+
+#[test]
+fn what_lies_in_the_way_of_a_dataset_is_never_removed() {
+    let desk = Desk::new();
+    fs::create_dir_all(desk.path("data/labels")).unwrap();
+    fs::write(desk.path("data/labels/train.csv"), "path,label\na.png,x\n").unwrap();
+    sparkles::demo::draw(sparkles::demo::Scene::Car, 40, 40, 1)
+        .save(desk.path("a.png"))
+        .unwrap();
+    let refusal = desk.fail(&["ingest", "--images", "a.png", "--out", "data"]);
+    assert!(refusal.contains("already exists"), "{refusal}");
+    assert!(desk.path("data/labels/train.csv").exists());
+
+    // What an interrupted ingest left is no obstacle.
+    fs::create_dir_all(desk.path("cut/samples")).unwrap();
+    fs::write(desk.path("cut/samples/0123456789abcdef.parquet#1"), "half").unwrap();
+    let summary = desk.json(&["ingest", "--images", "a.png", "--out", "cut"]);
+    assert_eq!(number(&summary, "samples"), 1);
+    assert_eq!(fs::read_dir(desk.path("cut/samples")).unwrap().count(), 1);
+}
+
+#[test]
+fn several_folders_keep_their_classes_and_labels_without_rows_are_said() {
+    let desk = Desk::new();
+    for (batch, class) in [("b1", "cat"), ("b1", "dog"), ("b2", "cat"), ("b2", "dog")] {
+        let folder = desk.path(batch).join(class);
+        fs::create_dir_all(&folder).unwrap();
+        for seed in 0..4u64 {
+            sparkles::demo::draw(sparkles::demo::Scene::Tree, 40, 40, seed)
+                .save(folder.join(format!("{seed}.png")))
+                .unwrap();
+        }
+    }
+    let summary = desk.json(&["ingest", "--images", "b1", "b2", "--out", "d"]);
+    assert_eq!(number(&summary, "classes"), 2);
+    assert_eq!(number(&summary, "doubled_ids"), 0);
+    let trained = desk.json(&[
+        "train",
+        "d",
+        "--backbone",
+        &tiny(),
+        "--split",
+        "1.0",
+        "--out",
+        "m",
+    ]);
+    assert_eq!(
+        trained["label_counts"],
+        serde_json::json!({"cat": 8, "dog": 8})
+    );
+
+    desk.city(40);
+    let arguments = [
+        "train",
+        "city",
+        "--label",
+        "Car",
+        "--label",
+        "Dog",
+        "--backbone",
+        &tiny(),
+        "--out",
+        "n",
+    ];
+    let refusal = desk.fail(&arguments);
+    assert!(
+        refusal.contains("no sample is verified to have `Dog`"),
+        "{refusal}"
+    );
+}
