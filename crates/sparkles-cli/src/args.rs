@@ -8,6 +8,8 @@ use sparkles::{
     SplitRatio,
 };
 
+use crate::output::PredictionsFile;
+
 /// Turn photos and labels into an image classifier, on the machine you have.
 #[derive(Debug, Parser)]
 #[command(
@@ -74,7 +76,12 @@ pub(crate) struct DemoArguments {
     #[arg(long, default_value_t = 400, value_name = "N", value_parser = clap::value_parser!(u32).range(40..=100_000))]
     pub(crate) pictures: u32,
     /// Seed of the drawings and of the split
-    #[arg(long, default_value_t = 42, value_name = "N")]
+    #[arg(
+        long,
+        default_value_t = 42,
+        value_name = "N",
+        allow_negative_numbers = true
+    )]
     pub(crate) seed: u64,
     /// Threads that decode and infer [default: one a processor]
     #[arg(long, value_name = "N", value_parser = threads)]
@@ -91,7 +98,8 @@ pub(crate) struct DemoArguments {
     sparkles ingest --images photos --out pets.sparkles\n  \
     sparkles ingest --images photos --labels labels.csv --classes class-descriptions.csv \
 --out city.sparkles\n  \
-    sparkles ingest --labels table.parquet --label-column species --out birds.sparkles")]
+    sparkles ingest --labels table.parquet --label-column species --out birds.sparkles\n  \
+    sparkles ingest --images photos --out pets.sparkles --update")]
 pub(crate) struct IngestArguments {
     /// Folders, files, globs, or text files with one location a line
     #[arg(long, num_args = 1.., value_name = "LOC")]
@@ -111,9 +119,13 @@ pub(crate) struct IngestArguments {
     /// Column of labels in the label file [default: the usual names]
     #[arg(long, value_name = "NAME")]
     pub(crate) label_column: Option<String>,
-    /// Folder of the dataset; must not exist yet
+    /// Folder of the dataset; must not exist yet, unless `--update` is given
     #[arg(long, value_name = "DATASET")]
     pub(crate) out: String,
+    /// Take everything in anew if the dataset is there already; features of photos that did not
+    /// change are kept
+    #[arg(long)]
+    pub(crate) update: bool,
     /// How the summary is written
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: SummaryFormat,
@@ -206,6 +218,20 @@ impl FeatureFlags {
     }
 }
 
+fn not_negative(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value >= 0.0 && value.is_finite() => Ok(value),
+        _ => Err("expected a number of 0 or more".to_owned()),
+    }
+}
+
+fn top(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(top @ 1..) => Ok(top),
+        _ => Err("expected a number from 1".to_owned()),
+    }
+}
+
 fn threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(threads @ 1..=1024) => Ok(threads),
@@ -242,7 +268,8 @@ pub(crate) struct FeaturizeArguments {
     sparkles train photos --out pets.model\n  \
     sparkles train city.sparkles --label Car --label Tree --out car-tree.model")]
 pub(crate) struct TrainArguments {
-    /// A dataset, or a folder of photos, which is ingested to FOLDER.sparkles beside it
+    /// A dataset, or a folder of photos, which is ingested to FOLDER.sparkles beside it (and each
+    /// time anew, so that photos may come and go)
     #[arg(value_name = "DATASET|FOLDER")]
     pub(crate) data: String,
     /// Label to tell apart, by readable name or label name; may be given several times
@@ -260,16 +287,21 @@ pub(crate) struct TrainArguments {
     )]
     pub(crate) split: SplitRatio,
     /// Seed of the split
-    #[arg(long, default_value_t = 42, value_name = "N")]
+    #[arg(
+        long,
+        default_value_t = 42,
+        value_name = "N",
+        allow_negative_numbers = true
+    )]
     pub(crate) seed: u64,
     /// Weight of the L2 penalty
-    #[arg(long, default_value_t = LogisticRegression::default().reg_param, value_name = "λ")]
+    #[arg(long, default_value_t = LogisticRegression::default().reg_param, value_name = "λ", allow_negative_numbers = true, value_parser = not_negative)]
     pub(crate) reg_param: f64,
     /// Most steps of the optimiser
-    #[arg(long, default_value_t = LogisticRegression::default().max_iter, value_name = "N")]
+    #[arg(long, default_value_t = LogisticRegression::default().max_iter, value_name = "N", allow_negative_numbers = true)]
     pub(crate) max_iter: usize,
     /// Tolerance of the optimiser
-    #[arg(long, default_value_t = LogisticRegression::default().tol, value_name = "X")]
+    #[arg(long, default_value_t = LogisticRegression::default().tol, value_name = "X", allow_negative_numbers = true, value_parser = not_negative)]
     pub(crate) tol: f64,
     /// Whether features count as if all had deviation 1 in the penalty
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, value_name = "true|false")]
@@ -308,7 +340,7 @@ pub(crate) struct EvaluateArguments {
     pub(crate) on: Option<On>,
     /// Write every measured row to a file: `.csv`, or `.json` for one object a line
     #[arg(long, value_name = "FILE")]
-    pub(crate) predictions: Option<PathBuf>,
+    pub(crate) predictions: Option<PredictionsFile>,
     #[command(flatten)]
     pub(crate) machine: MachineFlags,
     /// How the summary is written
@@ -340,7 +372,7 @@ pub(crate) struct PredictArguments {
     #[arg(required = true, value_name = "LOC")]
     pub(crate) images: Vec<String>,
     /// Labels shown a photo in text, most probable first
-    #[arg(long, default_value_t = 1, value_name = "K")]
+    #[arg(long, default_value_t = 1, value_name = "K", value_parser = top)]
     pub(crate) top: usize,
     #[command(flatten)]
     pub(crate) machine: MachineFlags,

@@ -1,10 +1,12 @@
 //! Results on standard output, and in files.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::PathBuf;
+use std::str::FromStr;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use serde::Serialize;
 use sparkles::{PredictOutcome, PredictionRow};
 
@@ -43,7 +45,7 @@ impl PredictionWriter {
     pub(crate) fn new(format: PredictionFormat, top: usize, labels: &[String]) -> Self {
         Self {
             format,
-            top: top.clamp(1, labels.len().max(1)),
+            top,
             labels: labels.to_vec(),
             out: BufWriter::new(io::stdout()),
             begun: false,
@@ -128,68 +130,69 @@ impl PredictionWriter {
     }
 }
 
-/// Refuses a file for predictions of an unknown kind, before any work is done.
-pub(crate) fn check_predictions_file(path: &Path) -> anyhow::Result<()> {
-    let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
-    match extension
-        .as_deref()
-        .and_then(|extension| extension.to_str())
-    {
-        Some("csv" | "json" | "jsonl") => Ok(()),
-        _ => bail!(
-            "cannot write predictions to `{}`: expected a file that ends in .csv, .json or .jsonl",
-            path.display()
-        ),
+/// A file for every measured row; its extension says how it is written.
+#[derive(Debug, Clone)]
+pub(crate) struct PredictionsFile {
+    path: PathBuf,
+    is_csv: bool,
+}
+
+impl FromStr for PredictionsFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = PathBuf::from(text);
+        let extension = path.extension().map(OsStr::to_ascii_lowercase);
+        let is_csv = match extension.as_deref().and_then(OsStr::to_str) {
+            Some("csv") => true,
+            Some("json" | "jsonl") => false,
+            _ => return Err("expected a file that ends in .csv, .json or .jsonl".to_owned()),
+        };
+        Ok(Self { path, is_csv })
     }
 }
 
-/// Writes every measured row to a file, by its extension.
-pub(crate) fn predictions_file(
-    path: &Path,
-    labels: &[String],
-    rows: &[PredictionRow],
-) -> anyhow::Result<()> {
-    let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
-    let extension = extension
-        .as_deref()
-        .and_then(|extension| extension.to_str());
-    let create = || {
-        let file = File::create(path).with_context(|| format!("cannot write `{}`", path.display()));
-        file.map(BufWriter::new)
-    };
-    match extension {
-        Some("csv") => {
-            let mut writer = csv::Writer::from_writer(create()?);
-            let fixed = ["sample_id", "location", "label", "prediction"].map(str::to_owned);
-            let probabilities = labels.iter().map(|label| format!("probability {label}"));
-            writer.write_record(fixed.into_iter().chain(probabilities))?;
-            for row in rows {
-                let fixed = [&row.sample_id, &row.location, &row.label, &row.prediction];
-                let values = row.probability.iter().map(ToString::to_string);
-                writer.write_record(fixed.into_iter().cloned().chain(values))?;
-            }
-            writer.flush()?;
+impl PredictionsFile {
+    pub(crate) fn write(&self, labels: &[String], rows: &[PredictionRow]) -> anyhow::Result<()> {
+        let context = || format!("cannot write `{}`", self.path.display());
+        let out = BufWriter::new(File::create(&self.path).with_context(context)?);
+        if self.is_csv {
+            write_csv(out, labels, rows)
+        } else {
+            write_json(out, labels, rows)
         }
-        Some("json" | "jsonl") => {
-            let mut out = create()?;
-            for row in rows {
-                let probability: serde_json::Map<String, serde_json::Value> = labels
-                    .iter()
-                    .cloned()
-                    .zip(row.probability.iter().map(|value| (*value).into()))
-                    .collect();
-                let object = serde_json::json!({
-                    "sample_id": row.sample_id,
-                    "location": row.location,
-                    "label": row.label,
-                    "prediction": row.prediction,
-                    "probability": probability,
-                });
-                writeln!(out, "{object}")?;
-            }
-            out.flush()?;
-        }
-        _ => check_predictions_file(path)?,
+        .with_context(context)
     }
-    Ok(())
+}
+
+fn write_csv(out: impl Write, labels: &[String], rows: &[PredictionRow]) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    let fixed = ["sample_id", "location", "label", "prediction"].map(str::to_owned);
+    let probabilities = labels.iter().map(|label| format!("probability {label}"));
+    writer.write_record(fixed.into_iter().chain(probabilities))?;
+    for row in rows {
+        let fixed = [&row.sample_id, &row.location, &row.label, &row.prediction];
+        let values = row.probability.iter().map(ToString::to_string);
+        writer.write_record(fixed.into_iter().cloned().chain(values))?;
+    }
+    writer.flush()
+}
+
+fn write_json(mut out: impl Write, labels: &[String], rows: &[PredictionRow]) -> io::Result<()> {
+    for row in rows {
+        let probability: serde_json::Map<String, serde_json::Value> = labels
+            .iter()
+            .cloned()
+            .zip(row.probability.iter().map(|value| (*value).into()))
+            .collect();
+        let object = serde_json::json!({
+            "sample_id": row.sample_id,
+            "location": row.location,
+            "label": row.label,
+            "prediction": row.prediction,
+            "probability": probability,
+        });
+        writeln!(out, "{object}")?;
+    }
+    out.flush()
 }

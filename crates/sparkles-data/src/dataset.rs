@@ -1,5 +1,7 @@
 //! The dataset: a directory of tables that one manifest names.
 
+use std::collections::BTreeSet;
+
 use crate::features::FEATURES;
 use crate::manifest::{self, FORMAT_VERSION};
 use crate::table::{self, Table};
@@ -22,8 +24,10 @@ impl Dataset {
     /// Reads the manifest of the dataset at `root`.
     pub fn open(stores: &Stores, root: &Location) -> Result<Self, DataError> {
         let manifest = manifest::read(stores, &root.join(MANIFEST))?.ok_or_else(|| {
-            DataError::NotADataset {
-                location: root.to_string(),
+            let location = root.to_string();
+            match root.as_local() {
+                Some(path) if !path.exists() => DataError::Missing { location },
+                _ => DataError::NotADataset { location },
             }
         })?;
         Ok(Self {
@@ -95,12 +99,18 @@ impl Dataset {
     }
 }
 
-/// Writes a new dataset; it exists from [`DatasetBuilder::commit`] on.
+/// Writes a new dataset, or new tables of one that is there; they exist from
+/// [`DatasetBuilder::commit`] on. A builder that is dropped takes its files away.
 #[derive(Debug)]
 pub struct DatasetBuilder {
     stores: Stores,
     root: Location,
     manifest: DatasetManifest,
+    /// The manifest that the new one replaces.
+    previous: Option<DatasetManifest>,
+    /// Whether the folder was there before.
+    found_folder: bool,
+    committed: bool,
 }
 
 impl DatasetBuilder {
@@ -145,9 +155,22 @@ impl DatasetBuilder {
         for leftover in Self::leftovers(stores, root)? {
             stores.delete(&leftover)?;
         }
-        Ok(Self {
+        Ok(Self::new(stores, root, None))
+    }
+
+    /// Begins new tables of a dataset. Its features stay.
+    pub fn update(dataset: &Dataset) -> Self {
+        let previous = Some(dataset.manifest.clone());
+        Self::new(&dataset.stores, &dataset.root, previous)
+    }
+
+    fn new(stores: &Stores, root: &Location, previous: Option<DatasetManifest>) -> Self {
+        Self {
             stores: stores.clone(),
             root: root.clone(),
+            previous,
+            found_folder: root.as_local().is_some_and(std::path::Path::is_dir),
+            committed: false,
             manifest: DatasetManifest {
                 format_version: FORMAT_VERSION,
                 dataset_id: String::new(),
@@ -159,7 +182,7 @@ impl DatasetBuilder {
                 classes: Vec::new(),
                 rejects: Vec::new(),
             },
-        })
+        }
     }
 
     /// The manifest to be, for sources and counts.
@@ -195,7 +218,7 @@ impl DatasetBuilder {
         Ok(())
     }
 
-    /// Makes the dataset exist, by writing its manifest.
+    /// Makes the tables exist, by writing the manifest.
     pub fn commit(mut self) -> Result<Dataset, DataError> {
         let mut hasher = blake3::Hasher::new();
         for (name, parts) in [
@@ -211,13 +234,57 @@ impl DatasetBuilder {
         self.manifest.dataset_id = hasher.finalize().to_hex().chars().take(32).collect();
         let location = self.root.join(MANIFEST);
         let text = manifest::encode(&location, &self.manifest)?;
-        self.stores.put_new(&location, text)?;
+        match &self.previous {
+            None => self.stores.put_new(&location, text)?,
+            Some(_) => self.stores.put(&location, text)?,
+        }
+        self.committed = true;
+        if let Some(previous) = &self.previous {
+            self.remove_tables(previous, Some(&self.manifest));
+        }
         Ok(Dataset {
-            stores: self.stores,
-            root: self.root,
-            manifest: self.manifest,
+            stores: self.stores.clone(),
+            root: self.root.clone(),
+            manifest: self.manifest.clone(),
         })
     }
+
+    /// Removes the tables of `manifest` that `kept` does not name. What cannot be
+    /// removed stays: no manifest names it.
+    fn remove_tables(&self, manifest: &DatasetManifest, kept: Option<&DatasetManifest>) {
+        let kept: BTreeSet<&str> = kept.into_iter().flat_map(files).collect();
+        for file in files(manifest).filter(|file| !kept.contains(file)) {
+            let _ = self.stores.delete(&self.root.join(file));
+        }
+    }
+}
+
+impl Drop for DatasetBuilder {
+    fn drop(&mut self) {
+        if self.committed {
+            return;
+        }
+        self.remove_tables(&self.manifest, self.previous.as_ref());
+        if self.previous.is_none() {
+            for folder in [Sample::NAME, Label::NAME, Reject::NAME] {
+                self.stores.remove_empty_folder(&self.root.join(folder));
+            }
+            if !self.found_folder {
+                self.stores.remove_empty_folder(&self.root);
+            }
+        }
+    }
+}
+
+/// The tables that a manifest names.
+fn files(manifest: &DatasetManifest) -> impl Iterator<Item = &str> {
+    let tables = [
+        &manifest.samples,
+        &manifest.labels,
+        &manifest.classes,
+        &manifest.rejects,
+    ];
+    tables.into_iter().flatten().map(|part| part.file.as_str())
 }
 
 /// Whether a file is named as tables are: sixteen hexadecimal digits.

@@ -55,6 +55,8 @@ pub struct FeatureRow {
 /// A row of features without the features.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeatureIndexRow {
+    /// The sample's id.
+    pub sample_id: String,
     /// Where the image was read.
     pub location: String,
     /// The mark of the version that was read.
@@ -307,11 +309,13 @@ impl FeatureStore {
                 Err(DataError::MissingPart { .. }) => continue,
                 other => other?,
             };
-            let columns = ["location", "version"];
+            let columns = ["sample_id", "location", "version"];
             table::read_batches(&location, bytes, Some(&columns), |batch| {
+                let sample_id = column::<StringArray>(batch, &location, "sample_id")?;
                 let address = column::<StringArray>(batch, &location, "location")?;
                 let version = column::<StringArray>(batch, &location, "version")?;
                 rows.extend((0..batch.num_rows()).map(|row| FeatureIndexRow {
+                    sample_id: sample_id.value(row).to_owned(),
                     location: address.value(row).to_owned(),
                     version: version.value(row).to_owned(),
                 }));

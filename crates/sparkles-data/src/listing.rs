@@ -69,7 +69,7 @@ pub fn list(text: &str) -> Result<Listing, DataError> {
         }),
         Ok(_) => Ok(Listing {
             unlisted: vec![Unlisted {
-                location: text.to_owned(),
+                location: location.to_string(),
                 message: "it is neither a file nor a folder".to_owned(),
                 missing: false,
             }],

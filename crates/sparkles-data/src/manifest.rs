@@ -17,6 +17,7 @@ pub struct PartEntry {
 
 /// What an ingest counted. The fields are those of its summary.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct IngestCounts {
     /// Inputs that the image locations named: samples + rejected.
     pub found: u64,
@@ -34,9 +35,12 @@ pub struct IngestCounts {
     pub doubled_ids: u64,
     /// Rows of labels that repeat an earlier one.
     pub doubled_labels: u64,
+    /// Pairs of id and label that are verified present in one row and verified
+    /// absent in another.
+    pub contradictory_labels: u64,
     /// Samples without any label.
     pub unlabelled: u64,
-    /// Labelled ids without any image.
+    /// Labelled ids without any image, not even one that was refused.
     pub without_photo: u64,
     /// Label names that the class file does not describe.
     pub unknown_classes: u64,

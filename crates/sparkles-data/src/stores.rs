@@ -231,6 +231,15 @@ impl Stores {
         }
     }
 
+    /// Removes a folder of this machine if nothing is in it; elsewhere folders are
+    /// only parts of names.
+    pub fn remove_empty_folder(&self, folder: &Location) {
+        if let Some(path) = folder.as_local() {
+            // One that is not empty, or not there, stays as it is.
+            let _ = std::fs::remove_dir(path);
+        }
+    }
+
     /// The names of the objects directly in a folder, sorted; none if there is
     /// no such folder.
     pub fn names(&self, folder: &Location) -> Result<Vec<String>, DataError> {

@@ -456,6 +456,8 @@ pub(crate) fn read_rows<T: Table>(
 pub struct TextTable {
     /// Names of the columns of text, numbers and truth values.
     pub columns: Vec<String>,
+    /// Names and types of the other columns, which were not read.
+    pub others: Vec<(String, String)>,
     /// One text a column; null is the empty text.
     pub rows: Vec<Vec<String>>,
 }
@@ -468,33 +470,25 @@ pub fn read_text_table(location: &Location, bytes: Bytes) -> Result<TextTable, D
         source,
     };
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(wrap)?;
-    let texts: Vec<usize> = builder
-        .schema()
-        .fields()
-        .iter()
-        .enumerate()
-        .filter(|(_, field)| {
-            let kind = match field.data_type() {
-                DataType::Dictionary(_, value) => value.as_ref(),
-                kind => kind,
-            };
-            kind.is_string() || kind.is_numeric() || *kind == DataType::Boolean
-        })
-        .map(|(index, _)| index)
-        .collect();
+    let mut table = TextTable::default();
+    let mut texts = Vec::new();
+    for (index, field) in builder.schema().fields().iter().enumerate() {
+        let kind = match field.data_type() {
+            DataType::Dictionary(_, value) => value.as_ref(),
+            kind => kind,
+        };
+        if kind.is_string() || kind.is_numeric() || *kind == DataType::Boolean {
+            texts.push(index);
+            table.columns.push(field.name().clone());
+        } else {
+            let other = (field.name().clone(), kind.to_string());
+            table.others.push(other);
+        }
+    }
     let mask = ProjectionMask::roots(builder.parquet_schema(), texts);
     let reader = builder.with_projection(mask).build().map_err(wrap)?;
-    let mut table = TextTable::default();
     for batch in reader {
         let batch = batch.map_err(|error| wrap(error.into()))?;
-        if table.columns.is_empty() {
-            let schema = batch.schema();
-            table.columns = schema
-                .fields()
-                .iter()
-                .map(|field| field.name().clone())
-                .collect();
-        }
         let mut columns = Vec::with_capacity(batch.num_columns());
         for array in batch.columns() {
             let text =

@@ -45,6 +45,23 @@ pub enum Error {
         /// The first of them and why it is none.
         example: String,
     },
+    /// Fewer classes than asked for.
+    #[error(
+        "the {} in `{images}` {}",
+        counted(*photos, "photo", "photos"),
+        match classes.as_slice() {
+            [] => "have no class: there are no sub-folders".to_owned(),
+            some => format!("have one class only: `{}`", some.join("`, `")),
+        }
+    )]
+    TooFewClasses {
+        /// What was named.
+        images: String,
+        /// Photos in it.
+        photos: u64,
+        /// The classes found.
+        classes: Vec<String>,
+    },
     /// An id pattern that is none.
     #[error("`{pattern}` is no id pattern: {reason}")]
     IdPattern {
@@ -133,15 +150,49 @@ pub enum Error {
         label_names: Vec<String>,
     },
     /// No sample has any of the labels.
-    #[error("no sample is verified to have `{}`", labels.join("` or `"))]
+    #[error(
+        "no photo is verified to have {}",
+        match labels.as_slice() {
+            [] => "any label".to_owned(),
+            some => format!("`{}`", some.join("` or `")),
+        }
+    )]
     NoRows {
-        /// The labels.
+        /// The labels; none for all.
         labels: Vec<String>,
+    },
+    /// A dataset without any of a model's labels.
+    #[error(
+        "no photo of `{dataset}` has a label that the model knows (`{}`); its labels are {}",
+        some_of(trained),
+        match found.as_slice() {
+            [] => "none".to_owned(),
+            some => format!("`{}`", some_of(some)),
+        }
+    )]
+    NoSharedLabel {
+        /// The dataset.
+        dataset: String,
+        /// The model's labels.
+        trained: Vec<String>,
+        /// The dataset's labels.
+        found: Vec<String>,
+    },
+    /// Rows, but none with features.
+    #[error(
+        "none of the {} can be measured: the photos were refused, or the model does not know \
+         their labels",
+        counted(*rows, "row", "rows")
+    )]
+    NothingMeasured {
+        /// Rows that were left out.
+        rows: u64,
     },
     /// One label alone, and nothing to tell it from.
     #[error(
-        "cannot train on `{label}` alone: {present} samples are verified to have it, none is \
-         verified not to have it"
+        "cannot train on `{label}` alone: {} verified to have it, none is verified not to have \
+         it",
+        counted(*present, "sample is", "samples are")
     )]
     NoAbsent {
         /// The label.
@@ -149,17 +200,27 @@ pub enum Error {
         /// Samples that have it.
         present: u64,
     },
-    /// All rows to learn from have one label.
+    /// All rows to learn from have one label, or there are none.
     #[error(
-        "cannot train: all {rows} rows of the train part (of {total}) have the label `{label}`"
+        "cannot train: {}",
+        match label {
+            Some(label) => format!(
+                "the train part ({rows} of {}) has no other label than `{label}`",
+                counted(*total, "row", "rows")
+            ),
+            None if *total == 0 => "no photo with these labels has features".to_owned(),
+            None => format!("the train part has none of the {total} rows"),
+        }
     )]
     OneLabel {
-        /// The label.
-        label: String,
+        /// The only label.
+        label: Option<String>,
         /// Rows of the train part.
         rows: u64,
         /// Rows of all parts.
         total: u64,
+        /// Labels of all parts.
+        labels: u64,
     },
     /// A sample with several of the chosen labels, where that is an error.
     #[error("sample `{sample_id}` has several of the chosen labels: `{}`", labels.join("`, `"))]
@@ -273,6 +334,11 @@ impl Error {
                  label column, which `--location-column` and `--label-column` may name"
                     .to_owned()
             }
+            Self::TooFewClasses { .. } => {
+                "put the photos of each class into a sub-folder of its own, or take them in with \
+                 a label file: `sparkles ingest --images FOLDER --labels FILE --out DATASET`"
+                    .to_owned()
+            }
             Self::IdPattern { .. } => {
                 "its first group is the sample id, for example `([0-9a-f]{16})`".to_owned()
             }
@@ -304,9 +370,28 @@ impl Error {
                  rows of confidence 0"
                     .to_owned()
             }
+            Self::OneLabel { total: 0, .. } => {
+                "all photos with these labels were refused: `sparkles sql DATASET \"SELECT reason, \
+                 location, message FROM rejects\"` says why"
+                    .to_owned()
+            }
+            Self::OneLabel { labels: 1, .. } => {
+                "a classifier tells two labels or more apart; `sparkles explore DATASET` shows \
+                 what there is"
+                    .to_owned()
+            }
             Self::OneLabel { .. } => {
-                "name two labels with `--label`, change `--seed`, or give more of the data to \
-                 `--split`"
+                "change `--seed`, or give more of the data to the train part with `--split`"
+                    .to_owned()
+            }
+            Self::NoSharedLabel { .. } => {
+                "labels are compared by label name, then by readable name in any case; \
+                 `sparkles explore DATASET` shows what there is"
+                    .to_owned()
+            }
+            Self::NothingMeasured { .. } => {
+                "`sparkles sql DATASET \"SELECT reason, location, message FROM rejects\"` lists \
+                 what was refused"
                     .to_owned()
             }
             Self::SeveralLabels { .. } => {
@@ -370,18 +455,28 @@ fn list_closest(closest: &[(String, u64)]) -> String {
     }
     let names: Vec<String> = closest
         .iter()
-        .map(|(name, rows)| {
-            format!(
-                "{name} ({rows} {})",
-                if *rows == 1 { "row" } else { "rows" }
-            )
-        })
+        .map(|(name, rows)| format!("{name} ({})", counted(*rows, "row", "rows")))
         .collect();
     format!("\n  closest: {}", names.join(", "))
 }
 
 fn short(key: &str) -> &str {
     key.get(..12).unwrap_or(key)
+}
+
+/// The first ten names.
+fn some_of(names: &[String]) -> String {
+    let shown = names.iter().take(10).map(String::as_str);
+    let mut text = shown.collect::<Vec<_>>().join("`, `");
+    if names.len() > 10 {
+        text.push_str("`, `…");
+    }
+    text
+}
+
+/// `1 row`, `2 rows`.
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// An error and its sources on one line.

@@ -10,7 +10,7 @@ use sparkles_learn::metrics::{BinaryScores, Confusion, Z_95, log_loss, wilson_in
 
 use crate::featurize::featurize_samples;
 use crate::matrix::SampleMatrix;
-use crate::selection::{Row, Selected, select};
+use crate::selection::{Row, Selected, select_like};
 use crate::{Error, FeaturizeOptions, Model, Progress};
 
 /// Mistakes that a summary shows.
@@ -160,14 +160,16 @@ pub fn evaluate(
         None => Location::parse(&training.dataset)?,
     };
     let dataset = Dataset::open(stores, &root)?;
-    let same = dataset.manifest().dataset_id == training.dataset_id;
+    // Photos may have been added since; what was held back still is.
+    let same = dataset.manifest().dataset_id == training.dataset_id
+        || dataset.root().to_string() == training.dataset;
     let on = match (request.on, same) {
         (Some(on), _) => on,
         (None, true) => On::Part(Part::Test),
         (None, false) => On::All,
     };
     let samples = dataset.samples()?;
-    let selected = select(&dataset, &samples, &training.selection)?;
+    let selected = select_like(&dataset, &samples, &training.selection, &training.classes)?;
     let rows = rows_on(&selected, &samples, training.split, training.seed, on);
     if rows.is_empty() {
         return Err(Error::NothingHeldBack {
@@ -261,6 +263,9 @@ pub(crate) fn measure(
         truths.push(truth);
         predictions.push(prediction);
         probabilities.push(probability);
+    }
+    if measured.is_empty() {
+        return Err(Error::NothingMeasured { rows: left_out });
     }
     let confusion = Confusion::new(labels.len(), &truths, &predictions, None)?;
     let (low, high) = wilson_interval(confusion.correct(), confusion.rows(), Z_95);

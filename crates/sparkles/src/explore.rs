@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
-use sparkles_data::{Dataset, IngestCounts, Sample};
+use sparkles_data::{Dataset, IngestCounts, RejectReason, Sample, Stage};
 
 use crate::Error;
 
@@ -65,6 +65,8 @@ pub struct ClassCount {
     pub absent: u64,
     /// Samples of which a machine says so.
     pub machine_made: u64,
+    /// Labelled ids whose photo was refused.
+    pub refused: u64,
     /// Labelled ids without a photo.
     pub without_photo: u64,
 }
@@ -122,6 +124,12 @@ pub fn explore(dataset: &Dataset, request: &ExploreRequest) -> Result<ExploreSum
     for (position, sample) in samples.iter().enumerate() {
         by_id.entry(&sample.sample_id).or_default().push(position);
     }
+    let ledger = dataset.rejects()?;
+    let refused: HashSet<String> = ledger
+        .iter()
+        .filter(|reject| reject.stage == Stage::Ingest && reject.reason != RejectReason::Missing)
+        .filter_map(|reject| reject.sample_id.clone())
+        .collect();
     // Label names as numbers; a sample's labels as a set of them.
     let mut numbers: HashMap<String, usize> = HashMap::new();
     let mut counts: Vec<ClassCount> = Vec::new();
@@ -142,6 +150,7 @@ pub fn explore(dataset: &Dataset, request: &ExploreRequest) -> Result<ExploreSum
                     present: 0,
                     absent: 0,
                     machine_made: 0,
+                    refused: 0,
                     without_photo: 0,
                 });
                 counts.len() - 1
@@ -159,8 +168,10 @@ pub fn explore(dataset: &Dataset, request: &ExploreRequest) -> Result<ExploreSum
                 continue;
             };
             let Some(positions) = by_id.get(row.sample_id.as_str()) else {
+                let is_refused = refused.contains(&row.sample_id);
                 if seen_without_photo.insert((number, row.sample_id)) {
-                    count.without_photo += 1;
+                    count.refused += u64::from(is_refused);
+                    count.without_photo += u64::from(!is_refused);
                 }
                 continue;
             };
@@ -188,7 +199,7 @@ pub fn explore(dataset: &Dataset, request: &ExploreRequest) -> Result<ExploreSum
             .then_with(|| (&a.display_name, &a.label_name).cmp(&(&b.display_name, &b.label_name)))
     });
     let mut rejects: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
-    for reject in dataset.rejects()? {
+    for reject in ledger {
         let stage = rejects.entry(reject.stage.name().to_owned()).or_default();
         *stage.entry(reject.reason.to_string()).or_insert(0) += 1;
     }
@@ -246,8 +257,11 @@ fn chosen_labels(labels: &[String], counts: &[ClassCount]) -> Result<Vec<usize>,
     let names: Vec<(&str, &str, u64)> = counts
         .iter()
         .map(|count| {
-            let rows = count.present + count.absent + count.machine_made + count.without_photo;
-            (count.label_name.as_str(), count.display_name.as_str(), rows)
+            (
+                count.label_name.as_str(),
+                count.display_name.as_str(),
+                count.present,
+            )
         })
         .collect();
     labels

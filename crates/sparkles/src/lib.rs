@@ -62,7 +62,7 @@ pub use memory::{MemorySize, peak_memory_bytes};
 pub use model::{Model, SavedPipeline, check_free as check_model_free};
 pub use predict::{PredictOutcome, PredictRequest, PredictSummary, Prediction, predict};
 pub use progress::{NoProgress, Progress};
-pub use selection::{Both, LabelSelection};
+pub use selection::{Both, LabelSelection, SelectedLabel};
 pub use sparkles_data::{DataError, Dataset, Location, RejectReason, Stores};
 pub use sparkles_learn::{Family, LogisticRegression, Part, SplitRatio};
 pub use sparkles_vision::AlphaPolicy;

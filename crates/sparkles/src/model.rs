@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
-use sparkles_data::{Location, Stores};
+use sparkles_data::{DataError, Location, Stores};
 use sparkles_learn::{
     Family, FitSummary, LogisticRegression, LogisticRegressionModel, SplitRatio, StringIndexerModel,
 };
@@ -13,7 +13,7 @@ use sparkles_vision::{AlphaPolicy, Backbone};
 
 use crate::backbone::backbone_name;
 use crate::ingest::SampleIds;
-use crate::{EMBEDDED, Error, EvaluateSummary, LabelSelection};
+use crate::{EMBEDDED, Error, EvaluateSummary, LabelSelection, SelectedLabel};
 
 const PIPELINE: &str = "pipeline.json";
 const WEIGHTS: &str = "weights.safetensors";
@@ -104,6 +104,8 @@ pub struct Training {
     pub dataset: String,
     /// The labels that were asked for.
     pub selection: LabelSelection,
+    /// The classes behind the labels, as the dataset named them.
+    pub classes: Vec<SelectedLabel>,
     /// Shares of the parts.
     pub split: SplitRatio,
     /// Seed of the split.
@@ -139,9 +141,11 @@ impl Model {
         let location = root.join(PIPELINE);
         let text = match stores.read(&location) {
             Ok(text) => text,
-            Err(sparkles_data::DataError::Missing { .. }) => {
-                return Err(Error::NotAModel {
-                    location: root.to_string(),
+            Err(DataError::Missing { .. }) => {
+                let location = root.to_string();
+                return Err(match root.as_local() {
+                    Some(path) if !path.exists() => DataError::Missing { location }.into(),
+                    _ => Error::NotAModel { location },
                 });
             }
             Err(error) => return Err(error.into()),
@@ -266,7 +270,8 @@ pub fn check_free(stores: &Stores, root: &Location) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes a model; it exists once `pipeline.json` does, which comes last.
+/// Writes a model; it exists once `pipeline.json` does, which comes last. After
+/// an error nothing is left behind.
 pub(crate) fn save(
     stores: &Stores,
     root: &Location,
@@ -274,6 +279,21 @@ pub(crate) fn save(
     card: String,
 ) -> Result<(), Error> {
     check_free(stores, root)?;
+    let found_folder = root.as_local().is_some_and(std::path::Path::is_dir);
+    let written = write_files(stores, root, model, card);
+    if written.is_err() {
+        // What stood in the way of the whole is no reason to leave a half.
+        for file in [WEIGHTS, BACKBONE, CARD] {
+            let _ = stores.delete(&root.join(file));
+        }
+        if !found_folder {
+            stores.remove_empty_folder(root);
+        }
+    }
+    written
+}
+
+fn write_files(stores: &Stores, root: &Location, model: &Model, card: String) -> Result<(), Error> {
     let weights = encode_weights(&model.regression).map_err(|reason| Error::CorruptModel {
         location: root.join(WEIGHTS).to_string(),
         reason,

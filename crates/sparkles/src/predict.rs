@@ -9,7 +9,7 @@ use serde::Serialize;
 use sparkles_data::{Location, Reject, Stores};
 
 use crate::featurize::{Featurization, Photo, Worker};
-use crate::ingest::{Candidate, gather};
+use crate::ingest::{Candidate, OnMissing, gather};
 use crate::{Error, FeaturizeOptions, Model, Progress};
 
 /// Photos that a worker takes at a time.
@@ -102,7 +102,7 @@ pub fn predict(
     mut emit: impl FnMut(PredictOutcome) -> Result<(), Error>,
 ) -> Result<PredictSummary, Error> {
     let started = Instant::now();
-    let gathered = gather(stores, &request.images)?;
+    let gathered = gather(stores, &request.images, OnMissing::Refuse)?;
     let found = (gathered.candidates.len() + gathered.rejects.len()) as u64;
     if found == 0 {
         return Err(Error::NothingFound {
@@ -132,16 +132,25 @@ pub fn predict(
     let threads = featurization.threads();
     let mut predicted = 0;
     progress.begin("predicting", found);
-    for reject in gathered.rejects {
-        progress.advance(1);
-        emit(PredictOutcome::refused(reject))?;
-    }
-    let count = |outcome: PredictOutcome| {
+    let mut count = |outcome: PredictOutcome| {
         predicted += u64::from(matches!(outcome, PredictOutcome::Predicted(_)));
         progress.advance(1);
         emit(outcome)
     };
-    in_order(&featurization, model, &photos, threads, count)?;
+    // What could not be opened takes its turn among the photos.
+    let mut rejects = gathered.rejects.into_iter().peekable();
+    let mut candidates = gathered.candidates.iter();
+    in_order(&featurization, model, &photos, threads, |outcome| {
+        if let Some(candidate) = candidates.next() {
+            while let Some(reject) = rejects.next_if(|reject| reject.0 < candidate.location) {
+                count(PredictOutcome::refused(reject.1))?;
+            }
+        }
+        count(outcome)
+    })?;
+    for (_, reject) in rejects {
+        count(PredictOutcome::refused(reject))?;
+    }
     progress.finish();
     Ok(PredictSummary {
         found,

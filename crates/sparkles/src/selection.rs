@@ -66,11 +66,25 @@ pub(crate) struct Row {
     pub(crate) label: usize,
 }
 
+/// A label of a selection, and the class of the dataset behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelectedLabel {
+    /// The label, as the model calls it.
+    pub label: String,
+    /// The class, as the label file names it.
+    pub label_name: String,
+    /// The class's readable name.
+    pub display_name: String,
+}
+
 /// The rows of a selection, in order of sample id.
 #[derive(Debug, Clone)]
 pub(crate) struct Selected {
-    /// Readable names of the labels that were asked for, or of all.
+    /// The labels of the rows: those that were asked for, or all.
     pub(crate) labels: Vec<String>,
+    /// The classes behind them; with one label alone there is one of these and
+    /// two of those.
+    pub(crate) classes: Vec<SelectedLabel>,
     /// Position of the label that counts as positive, with one label alone.
     pub(crate) positive: Option<usize>,
     pub(crate) rows: Vec<Row>,
@@ -148,29 +162,62 @@ fn closest(lower: &str, classes: &[(&str, &str, u64)]) -> Vec<(String, u64)> {
         .collect()
 }
 
-/// Positions of the classes that were asked for, each once.
-fn choose(dataset: &Dataset, classes: &[Class], labels: &[String]) -> Result<Vec<usize>, Error> {
-    let mut rows: HashMap<String, u64> = HashMap::new();
+/// Rows of `labels` by label name: all, and those of confidence 1.
+fn count_rows(dataset: &Dataset) -> Result<HashMap<String, (u64, u64)>, Error> {
+    let mut rows: HashMap<String, (u64, u64)> = HashMap::new();
     dataset.visit_labels(|labels| {
         for label in labels {
-            *rows.entry(label.label_name).or_insert(0) += 1;
+            let (all, present) = rows.entry(label.label_name).or_default();
+            *all += 1;
+            *present += u64::from(label.confidence >= 1.0);
         }
     })?;
-    let named: Vec<(&str, &str, u64)> = classes
-        .iter()
-        .map(|class| {
-            let rows = rows.get(&class.label_name).copied().unwrap_or(0);
-            (class.label_name.as_str(), class.display_name.as_str(), rows)
-        })
-        .collect();
-    let mut chosen = Vec::new();
-    for text in labels {
-        let position = resolve_label(text, &named)?;
-        if !chosen.contains(&position) {
-            chosen.push(position);
+    Ok(rows)
+}
+
+/// The classes that a selection means, each once: all with rows, or those that
+/// were asked for.
+fn choose(dataset: &Dataset, labels: &[String]) -> Result<Vec<SelectedLabel>, Error> {
+    let rows = count_rows(dataset)?;
+    let classes = dataset.classes()?;
+    let chosen: Vec<&Class> = if labels.is_empty() {
+        let has_rows = |class: &&Class| rows.contains_key(&class.label_name);
+        classes.iter().filter(has_rows).collect()
+    } else {
+        let named: Vec<(&str, &str, u64)> = classes
+            .iter()
+            .map(|class| {
+                let present = rows
+                    .get(&class.label_name)
+                    .map_or(0, |(_, present)| *present);
+                (&*class.label_name, &*class.display_name, present)
+            })
+            .collect();
+        let mut positions = Vec::new();
+        for text in labels {
+            let position = resolve_label(text, &named)?;
+            if !positions.contains(&position) {
+                positions.push(position);
+            }
         }
+        let class_at = |position: usize| classes.get(position);
+        positions.into_iter().filter_map(class_at).collect()
+    };
+    let mut readable: HashMap<&str, u32> = HashMap::new();
+    for class in &chosen {
+        *readable.entry(&class.display_name).or_insert(0) += 1;
     }
-    Ok(chosen)
+    // Classes that share a readable name are told apart by their label name.
+    let label = |class: &Class| match readable.get(class.display_name.as_str()) {
+        Some(2..) => format!("{} ({})", class.display_name, class.label_name),
+        _ => class.display_name.clone(),
+    };
+    let selected = chosen.iter().map(|class| SelectedLabel {
+        label: label(class),
+        label_name: class.label_name.clone(),
+        display_name: class.display_name.clone(),
+    });
+    Ok(selected.collect())
 }
 
 /// Applies a selection to a dataset whose samples were read.
@@ -179,65 +226,27 @@ pub(crate) fn select(
     samples: &[Sample],
     selection: &LabelSelection,
 ) -> Result<Selected, Error> {
-    let classes = dataset.classes()?;
-    let all = selection.labels.is_empty();
-    let chosen = if all {
-        (0..classes.len()).collect()
-    } else {
-        choose(dataset, &classes, &selection.labels)?
-    };
-    let slots: HashMap<&str, usize> = chosen
+    let classes = choose(dataset, &selection.labels)?;
+    let slots: HashMap<&str, usize> = classes
         .iter()
         .enumerate()
-        .filter_map(|(slot, &position)| Some((classes.get(position)?.label_name.as_str(), slot)))
+        .map(|(slot, class)| (class.label_name.as_str(), slot))
         .collect();
-
-    // Several files may share an id: its labels go to all of them.
-    let mut by_id: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (position, sample) in samples.iter().enumerate() {
-        by_id.entry(&sample.sample_id).or_default().push(position);
-    }
-    let mut verdicts: Vec<BTreeMap<usize, Verdict>> = vec![BTreeMap::new(); samples.len()];
-    let mut machine_made = 0;
-    dataset.visit_labels(|rows| {
-        for row in rows {
-            let Some(slot) = slots.get(row.label_name.as_str()) else {
-                continue;
-            };
-            let Some(positions) = by_id.get(row.sample_id.as_str()) else {
-                continue;
-            };
-            if row.confidence > 0.0 && row.confidence < 1.0 {
-                machine_made += 1;
-                continue;
+    let verdicts = Verdicts::read(dataset, samples, &slots)?;
+    let all = selection.labels.is_empty();
+    let selected = match classes.as_slice() {
+        [class] if !all => {
+            let selected = one_label(class.clone(), &verdicts);
+            if !selected.rows.iter().any(|row| row.label == 0) {
+                return Err(Error::NoAbsent {
+                    label: class.label.clone(),
+                    present: selected.rows.len() as u64,
+                });
             }
-            for &position in positions {
-                if let Some(verdicts) = verdicts.get_mut(position) {
-                    let verdict = verdicts.entry(*slot).or_default();
-                    verdict.present |= row.confidence >= 1.0;
-                    verdict.absent |= row.confidence <= 0.0;
-                }
-            }
+            selected
         }
-    })?;
-    let mut readable: HashMap<&str, u32> = HashMap::new();
-    for class in chosen.iter().filter_map(|&position| classes.get(position)) {
-        *readable.entry(&class.display_name).or_insert(0) += 1;
-    }
-    // Classes that share a readable name are told apart by their label name.
-    let names: Vec<String> = chosen
-        .iter()
-        .filter_map(|&position| classes.get(position))
-        .map(|class| match readable.get(class.display_name.as_str()) {
-            Some(2..) => format!("{} ({})", class.display_name, class.label_name),
-            _ => class.display_name.clone(),
-        })
-        .collect();
-    let mut selected = match names.as_slice() {
-        [name] if !all => one_label(name, &verdicts)?,
-        _ => several_labels(names, &verdicts, samples, selection.both)?,
+        _ => several_labels(classes, &verdicts, samples, selection.both)?,
     };
-    selected.machine_made = machine_made;
     // A label that was asked for by name and that no sample has is a mistake.
     let without_rows: Vec<String> = (0..)
         .zip(&selected.labels)
@@ -246,17 +255,131 @@ pub(crate) fn select(
         .collect();
     if selected.rows.is_empty() || !without_rows.is_empty() {
         return Err(Error::NoRows {
-            labels: if all { selected.labels } else { without_rows },
+            labels: without_rows,
         });
     }
     Ok(selected)
 }
 
+/// Applies the selection of a model to any dataset: classes are what they are
+/// called, by label name or else by readable name, in any case. `trained` are the
+/// classes of the model. Labels that the dataset does not have get no row.
+pub(crate) fn select_like(
+    dataset: &Dataset,
+    samples: &[Sample],
+    selection: &LabelSelection,
+    trained: &[SelectedLabel],
+) -> Result<Selected, Error> {
+    let mut classes = trained.to_vec();
+    let mut slots = HashMap::new();
+    let here = choose(dataset, &[])?;
+    for class in &here {
+        let slot = match same_class(class, trained) {
+            Some(slot) => slot,
+            // Where the model is about all classes, those that it does not know
+            // take part: their rows are left out, and counted.
+            None if selection.labels.is_empty() => {
+                classes.push(class.clone());
+                classes.len() - 1
+            }
+            None => continue,
+        };
+        slots.insert(class.label_name.as_str(), slot);
+    }
+    let verdicts = Verdicts::read(dataset, samples, &slots)?;
+    let selected = match trained {
+        [class] if !selection.labels.is_empty() => one_label(class.clone(), &verdicts),
+        _ => several_labels(classes, &verdicts, samples, selection.both)?,
+    };
+    if !selected
+        .rows
+        .iter()
+        .any(|row| row.label < trained.len().max(2))
+    {
+        return Err(Error::NoSharedLabel {
+            dataset: dataset.root().to_string(),
+            trained: trained.iter().map(|class| class.label.clone()).collect(),
+            found: here.into_iter().map(|class| class.label).collect(),
+        });
+    }
+    Ok(selected)
+}
+
+/// The one trained class that `class` is: by label name, by readable name, or by
+/// either in other case.
+fn same_class(class: &SelectedLabel, trained: &[SelectedLabel]) -> Option<usize> {
+    let only = |same: &dyn Fn(&SelectedLabel) -> bool| {
+        let mut found = trained.iter().enumerate().filter(|(_, other)| same(other));
+        let first = found.next().map(|(slot, _)| slot);
+        first.filter(|_| found.next().is_none())
+    };
+    let lower = |class: &SelectedLabel| {
+        [
+            class.label_name.to_lowercase(),
+            class.display_name.to_lowercase(),
+        ]
+    };
+    let names = lower(class);
+    only(&|other| other.label_name == class.label_name)
+        .or_else(|| only(&|other| other.display_name == class.display_name))
+        .or_else(|| only(&|other| lower(other).iter().any(|name| names.contains(name))))
+}
+
+/// What the label rows say of the chosen labels of each sample.
+struct Verdicts {
+    /// By sample, then by label.
+    by_sample: Vec<BTreeMap<usize, Verdict>>,
+    /// Rows with a confidence between 0 and 1, unused.
+    machine_made: u64,
+}
+
+impl Verdicts {
+    /// `slots` gives the position of a label by its label name.
+    fn read(
+        dataset: &Dataset,
+        samples: &[Sample],
+        slots: &HashMap<&str, usize>,
+    ) -> Result<Self, Error> {
+        // Several files may share an id: its labels go to all of them.
+        let mut by_id: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (position, sample) in samples.iter().enumerate() {
+            by_id.entry(&sample.sample_id).or_default().push(position);
+        }
+        let mut by_sample: Vec<BTreeMap<usize, Verdict>> = vec![BTreeMap::new(); samples.len()];
+        let mut machine_made = 0;
+        dataset.visit_labels(|rows| {
+            for row in rows {
+                let Some(slot) = slots.get(row.label_name.as_str()) else {
+                    continue;
+                };
+                let Some(positions) = by_id.get(row.sample_id.as_str()) else {
+                    continue;
+                };
+                if row.confidence > 0.0 && row.confidence < 1.0 {
+                    machine_made += 1;
+                    continue;
+                }
+                for &position in positions {
+                    if let Some(verdicts) = by_sample.get_mut(position) {
+                        let verdict = verdicts.entry(*slot).or_default();
+                        verdict.present |= row.confidence >= 1.0;
+                        verdict.absent |= row.confidence <= 0.0;
+                    }
+                }
+            }
+        })?;
+        Ok(Self {
+            by_sample,
+            machine_made,
+        })
+    }
+}
+
 /// Present against verified absent.
-fn one_label(name: &str, verdicts: &[BTreeMap<usize, Verdict>]) -> Result<Selected, Error> {
+fn one_label(class: SelectedLabel, verdicts: &Verdicts) -> Selected {
     let mut rows = Vec::new();
     let mut dropped = BTreeMap::new();
-    for (sample, verdicts) in verdicts.iter().enumerate() {
+    for (sample, verdicts) in verdicts.by_sample.iter().enumerate() {
         match verdicts.get(&0) {
             Some(Verdict {
                 present: true,
@@ -269,31 +392,27 @@ fn one_label(name: &str, verdicts: &[BTreeMap<usize, Verdict>]) -> Result<Select
             _ => {}
         }
     }
-    if !rows.iter().any(|row| row.label == 0) {
-        return Err(Error::NoAbsent {
-            label: name.to_owned(),
-            present: rows.len() as u64,
-        });
-    }
-    Ok(Selected {
-        labels: vec![format!("not {name}"), name.to_owned()],
+    Selected {
+        labels: vec![format!("not {}", class.label), class.label.clone()],
+        classes: vec![class],
         positive: Some(1),
         rows,
         dropped,
-        machine_made: 0,
-    })
+        machine_made: verdicts.machine_made,
+    }
 }
 
 /// Samples verified to have one of the labels.
 fn several_labels(
-    labels: Vec<String>,
-    verdicts: &[BTreeMap<usize, Verdict>],
+    classes: Vec<SelectedLabel>,
+    verdicts: &Verdicts,
     samples: &[Sample],
     both: Both,
 ) -> Result<Selected, Error> {
+    let labels: Vec<String> = classes.iter().map(|class| class.label.clone()).collect();
     let mut rows = Vec::new();
     let mut dropped: BTreeMap<String, u64> = BTreeMap::new();
-    for (sample, verdicts) in verdicts.iter().enumerate() {
+    for (sample, verdicts) in verdicts.by_sample.iter().enumerate() {
         let present: Vec<usize> = verdicts
             .iter()
             .filter(|(_, verdict)| verdict.present && !verdict.absent)
@@ -329,9 +448,10 @@ fn several_labels(
     }
     Ok(Selected {
         labels,
+        classes,
         positive: None,
         rows,
         dropped,
-        machine_made: 0,
+        machine_made: verdicts.machine_made,
     })
 }

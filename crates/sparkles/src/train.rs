@@ -1,6 +1,6 @@
 //! The verb `train`: string indexer, featurizer, logistic regression.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use serde::Serialize;
@@ -139,10 +139,12 @@ pub fn train(
         *label_counts.entry((*name).to_owned()).or_insert(0) += 1;
     }
     if label_counts.len() < 2 {
+        let usable: BTreeSet<usize> = selected.rows.iter().map(|row| row.label).collect();
         return Err(Error::OneLabel {
-            label: label_counts.into_keys().next().unwrap_or_default(),
+            label: label_counts.into_keys().next(),
             rows: train_rows.len() as u64,
             total: selected.rows.len() as u64,
+            labels: usable.len() as u64,
         });
     }
     let label_indices: Vec<u32> = names
@@ -192,6 +194,7 @@ pub fn train(
         dataset_id: dataset.manifest().dataset_id.clone(),
         dataset: dataset.root().to_string(),
         selection: request.selection.clone(),
+        classes: selected.classes.clone(),
         split: request.split,
         seed: request.seed,
         rows: train_rows.len() as u64,

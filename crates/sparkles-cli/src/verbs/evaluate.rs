@@ -10,9 +10,6 @@ use crate::progress::Bars;
 use crate::text::{Align, clean, count, counted, location, percent, section, table};
 
 pub(crate) fn evaluate(stores: &Stores, arguments: &EvaluateArguments) -> anyhow::Result<()> {
-    if let Some(path) = &arguments.predictions {
-        output::check_predictions_file(path)?;
-    }
     let root = Location::parse(&arguments.model).map_err(Error::from)?;
     let model = Model::load(stores, &root)?;
     let dataset = arguments
@@ -26,8 +23,8 @@ pub(crate) fn evaluate(stores: &Stores, arguments: &EvaluateArguments) -> anyhow
     };
     let options = arguments.machine.options();
     let (summary, rows) = sparkles::evaluate(stores, &model, &request, &options, &Bars::default())?;
-    if let Some(path) = &arguments.predictions {
-        output::predictions_file(path, model.labels(), &rows)?;
+    if let Some(file) = &arguments.predictions {
+        file.write(model.labels(), &rows)?;
     }
     output::summary(arguments.format, &summary, render)
 }

@@ -146,6 +146,7 @@ fn classes(out: &mut String, summary: &ExploreSummary) {
                 count(class.present),
                 count(class.absent),
                 count(class.machine_made),
+                count(class.refused),
                 count(class.without_photo),
                 bar(class.present, most),
             ]
@@ -156,6 +157,7 @@ fn classes(out: &mut String, summary: &ExploreSummary) {
         ("present", Align::Right),
         ("absent", Align::Right),
         ("machine", Align::Right),
+        ("refused", Align::Right),
         ("no photo", Align::Right),
         ("", Align::Left),
     ];

@@ -18,7 +18,8 @@ pub(crate) fn ingest(stores: &Stores, arguments: &IngestArguments) -> anyhow::Re
         id_pattern: arguments.id_pattern.clone(),
         location_column: arguments.location_column.clone(),
         label_column: arguments.label_column.clone(),
-        out,
+        update: arguments.update,
+        ..IngestRequest::new(out)
     };
     let (_, summary) = sparkles::ingest(stores, &request, &Bars::default())?;
     output::summary(arguments.format, &summary, render)
@@ -73,6 +74,12 @@ pub(crate) fn render(summary: &IngestSummary) -> String {
             &[],
         ),
         (
+            counts.contradictory_labels,
+            "label both present and absent on one photo",
+            "labels both present and absent on one photo",
+            &summary.contradictory_examples,
+        ),
+        (
             counts.unknown_classes,
             "class without a readable name",
             "classes without a readable name",
@@ -113,7 +120,7 @@ pub(crate) fn render(summary: &IngestSummary) -> String {
         section(
             &mut out,
             "Most frequent classes",
-            &bars(("class", "label rows"), top),
+            &bars(("class", "present"), top),
         );
     }
     let _ = writeln!(out, "\nDataset: {}", summary.dataset);

@@ -1,5 +1,6 @@
 //! `sparkles predict`.
 
+use anyhow::bail;
 use sparkles::{Error, Location, Model, PredictRequest, Stores};
 
 use crate::args::PredictArguments;
@@ -33,6 +34,9 @@ pub(crate) fn predict(stores: &Stores, arguments: &PredictArguments) -> anyhow::
             summary.refused,
             counted(summary.found, "file", "files")
         );
+    }
+    if summary.predicted == 0 {
+        bail!("no file is a photo that can be predicted");
     }
     Ok(())
 }

@@ -42,8 +42,7 @@ pub(crate) fn train(stores: &Stores, arguments: &TrainArguments) -> anyhow::Resu
     output::summary(arguments.format, &summary, render)
 }
 
-/// The dataset at `text`; a plain folder of photos is ingested to one beside it,
-/// once.
+/// The dataset at `text`; a plain folder of photos is ingested to one beside it.
 fn open_or_ingest(stores: &Stores, text: &str, progress: &Bars) -> anyhow::Result<Dataset> {
     let root = Location::parse(text).map_err(Error::from)?;
     let is_folder = root.as_local().is_some_and(std::path::Path::is_dir);
@@ -52,21 +51,32 @@ fn open_or_ingest(stores: &Stores, text: &str, progress: &Bars) -> anyhow::Resul
         other => return Ok(other.map_err(Error::from)?),
     }
     let beside = Location::parse(&format!("{root}.sparkles")).map_err(Error::from)?;
-    match Dataset::open(stores, &beside) {
-        Err(sparkles::DataError::NotADataset { .. }) => {}
-        other => {
-            let dataset = other.map_err(Error::from)?;
-            eprintln!("using {beside}, made of this folder before; remove it to take it in anew");
-            return Ok(dataset);
-        }
-    }
     let request = IngestRequest {
         images: vec![root.to_string()],
-        ..IngestRequest::new(beside)
+        least_classes: 2,
+        update: true,
+        ..IngestRequest::new(beside.clone())
     };
+    if let Ok(dataset) = Dataset::open(stores, &beside)
+        && !is_of_folder(&dataset, &root)
+    {
+        // Made with a label file, or of other folders as well: not to be touched.
+        eprintln!("using the dataset {beside}");
+        return Ok(dataset);
+    }
     let (dataset, summary) = sparkles::ingest(stores, &request, progress)?;
     eprint!("{}", super::render_ingest(&summary));
     Ok(dataset)
+}
+
+/// Whether a dataset was made of the folder and nothing else.
+fn is_of_folder(dataset: &Dataset, folder: &Location) -> bool {
+    let manifest = dataset.manifest();
+    let of_folder = match manifest.sources.as_slice() {
+        [source] => Location::parse(source).is_ok_and(|source| source == *folder),
+        _ => false,
+    };
+    of_folder && manifest.sample_ids == "path"
 }
 
 pub(crate) fn render(summary: &TrainSummary) -> String {

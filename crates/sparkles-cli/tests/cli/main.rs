@@ -6,7 +6,9 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod again;
 mod determinism;
+mod labels;
 mod messages;
 mod photos;
 mod story;
@@ -16,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use sparkles::demo::{Collection, write_collection};
+use sparkles::demo::{Collection, Scene, draw, write_collection};
 use tempfile::TempDir;
 
 /// A folder of its own for each test, and the program run in it.
@@ -67,6 +69,24 @@ impl Desk {
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {errors}");
         assert!(output.stdout.is_empty(), "results of a run that failed");
         errors.replace(&self.folder.path().display().to_string(), "[desk]")
+    }
+
+    /// The summary of a training on the features of [`tiny`].
+    fn train(&self, data: &str, more: &[&str]) -> Value {
+        let tiny = tiny();
+        let mut arguments = vec!["train", data, "--backbone", &tiny];
+        arguments.extend(more);
+        self.json(&arguments)
+    }
+
+    /// Pictures of one scene each: so many `NAME/SEED.png` below `folder`.
+    fn draw(&self, folder: &str, scene: Scene, seeds: std::ops::Range<u64>) {
+        let folder = self.path(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        for seed in seeds {
+            let picture = draw(scene, 48, 40, seed);
+            picture.save(folder.join(format!("{seed}.png"))).unwrap();
+        }
     }
 
     /// Drawn pictures with labels, and the dataset `city` of them.

@@ -36,6 +36,11 @@ fn wrong_usage_is_exit_2() {
         &["featurize", "x", "--threads", "0"],
         &["train", "x", "--split", "2,3", "--out", "m"],
         &["featurize", "x", "--alpha", "pink"],
+        &["train", "x", "--reg-param", "-1", "--out", "m"],
+        &["train", "x", "--reg-param", "nan", "--out", "m"],
+        &["train", "x", "--seed", "-1", "--out", "m"],
+        &["evaluate", "m", "--predictions", "rows.xlsx"],
+        &["predict", "m", "x", "--top", "0"],
     ] {
         assert_eq!(desk.run(arguments).status.code(), Some(2), "{arguments:?}");
     }
@@ -158,19 +163,6 @@ fn bad_inputs_of_training() {
                 "Car",
                 "--backbone",
                 "broken.onnx",
-                "--out",
-                "m",
-            ],
-        ),
-        (
-            "negative-penalty",
-            &[
-                "city",
-                "--label",
-                "Car",
-                "--reg-param=-1",
-                "--backbone",
-                &tiny,
                 "--out",
                 "m",
             ],

@@ -203,7 +203,7 @@ fn several_folders_keep_their_classes_and_labels_without_rows_are_said() {
     ];
     let refusal = desk.fail(&arguments);
     assert!(
-        refusal.contains("no sample is verified to have `Dog`"),
+        refusal.contains("no photo is verified to have `Dog`"),
         "{refusal}"
     );
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use sparkles_data::{
-    DataError, FeatureStore, Location, ObjectVersion, RejectReason, Sample, Stores,
+    DataError, FeatureStore, Location, ObjectVersion, Reject, RejectReason, Sample, Stores,
 };
 
 use super::Photo;
@@ -36,15 +36,15 @@ pub(super) fn make(
     store: &mut FeatureStore,
     samples: &[&Sample],
 ) -> Result<Plan, Error> {
-    let known: HashMap<String, String> = store
+    let known: HashMap<String, (String, String)> = store
         .index()?
         .into_iter()
-        .map(|row| (row.location, row.version))
+        .map(|row| (row.location, (row.sample_id, row.version)))
         .collect();
-    let refused: HashMap<String, (RejectReason, Option<String>)> = store
+    let refused: HashMap<String, Reject> = store
         .rejects()?
         .into_iter()
-        .map(|reject| (reject.location, (reject.reason, reject.version)))
+        .map(|reject| (reject.location.clone(), reject))
         .collect();
     let versions = versions(stores, samples);
     let mut plan = Plan {
@@ -56,15 +56,17 @@ pub(super) fn make(
     };
     for (sample, version) in samples.iter().zip(versions) {
         let mark = version.as_ref().map(ObjectVersion::mark);
-        if let Some(known) = known.get(&sample.location) {
-            if mark.as_ref().is_none_or(|mark| mark == known) {
+        if let Some((id, known)) = known.get(&sample.location) {
+            if *id == sample.sample_id && mark.as_ref().is_none_or(|mark| mark == known) {
                 plan.reused += 1;
                 continue;
             }
             plan.stale.insert(sample.location.clone());
-        } else if let Some((reason, refused)) = refused.get(&sample.location) {
-            if !reason.may_pass_later() && (mark.is_none() || mark == *refused) {
-                *plan.rejected.entry(*reason).or_insert(0) += 1;
+        } else if let Some(reject) = refused.get(&sample.location) {
+            let same_id = reject.sample_id.as_deref() == Some(&*sample.sample_id);
+            let same_photo = mark.is_none() || mark == reject.version;
+            if same_id && same_photo && !reject.reason.may_pass_later() {
+                *plan.rejected.entry(reject.reason).or_insert(0) += 1;
                 continue;
             }
             plan.retried.insert(sample.location.clone());

@@ -40,6 +40,15 @@ pub(super) fn read(stores: &Stores, text: &str) -> Result<Vec<Class>, Error> {
                 ),
             ));
         }
+        if record.iter().any(|field| field.contains('\n')) {
+            return Err(Error::label_file(
+                text,
+                format!(
+                    "class {}: a quote is opened that no other closes on its line",
+                    index + 1
+                ),
+            ));
+        }
         if seen.insert(label_name.to_owned()) {
             let display_name = if display_name.is_empty() {
                 label_name

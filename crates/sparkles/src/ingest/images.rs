@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
-use sparkles_data::{Location, Reject, RejectReason, Stores, list};
+use sparkles_data::{DataError, Location, Reject, RejectReason, Stores, list};
 
 use super::source;
 use crate::Error;
@@ -97,19 +97,49 @@ impl fmt::Display for SampleIds {
 pub(crate) struct Gathered {
     /// In order of location.
     pub(crate) candidates: Vec<Candidate>,
-    /// What was found but cannot even be opened.
-    pub(crate) rejects: Vec<Reject>,
+    /// What was found but cannot even be opened, in order of location.
+    pub(crate) rejects: Vec<(Location, Reject)>,
+}
+
+/// What becomes of a name that nothing is behind, or nothing that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnMissing {
+    /// It is an error.
+    Fail,
+    /// It is a reject, where other names have something behind them.
+    Refuse,
 }
 
 /// Lists folders, files, globs and list files. Each file counts once, however
 /// often it is named.
-pub(crate) fn gather(stores: &Stores, texts: &[String]) -> Result<Gathered, Error> {
+pub(crate) fn gather(
+    stores: &Stores,
+    texts: &[String],
+    on_missing: OnMissing,
+) -> Result<Gathered, Error> {
     let several = texts.len() > 1;
     let mut found: BTreeMap<Location, Found> = BTreeMap::new();
     let mut roots = Vec::new();
     let mut rejects = BTreeMap::new();
+    let mut missing = None;
     for text in texts {
-        let listing = list(text)?;
+        let listing = match list(text) {
+            Err(error @ (DataError::Missing { .. } | DataError::Io { .. }))
+                if on_missing == OnMissing::Refuse =>
+            {
+                let reason = match error {
+                    DataError::Missing { .. } => RejectReason::Missing,
+                    _ => RejectReason::Unreadable,
+                };
+                let message = crate::error::chain(&error);
+                let location = Location::parse(text)?;
+                let reject = super::reject(&location.to_string(), None, reason, message);
+                rejects.insert(location, reject);
+                missing = Some(error);
+                continue;
+            }
+            listing => listing?,
+        };
         if let [entry] = listing.entries.as_slice()
             && Location::parse(text)? == entry.location
             && let Some(lines) = source::list_file(stores, &entry.location)?
@@ -145,8 +175,12 @@ pub(crate) fn gather(stores: &Stores, texts: &[String]) -> Result<Gathered, Erro
                 RejectReason::Unreadable
             };
             let reject = super::reject(&unlisted.location, None, reason, unlisted.message);
-            rejects.insert(unlisted.location, reject);
+            // A name that is not UTF-8 stands where its readable form would.
+            rejects.insert(Location::Local(unlisted.location.into()), reject);
         }
+    }
+    if let (Some(error), true) = (missing, found.is_empty()) {
+        return Err(error.into());
     }
     // Several roots: paths start at the folder that holds them all, so that no
     // two files get the same one.
@@ -165,7 +199,7 @@ pub(crate) fn gather(stores: &Stores, texts: &[String]) -> Result<Gathered, Erro
         .collect();
     Ok(Gathered {
         candidates,
-        rejects: rejects.into_values().collect(),
+        rejects: rejects.into_iter().collect(),
     })
 }
 
@@ -209,18 +243,19 @@ mod tests {
         }
         let text = |name: &str| root.join(name).to_str().unwrap().to_owned();
         let stores = Stores::new().unwrap();
-        let gathered = gather(&stores, &[text("a"), text("b"), text("a/cat/1.jpg")]).unwrap();
+        let gather = |texts: &[String]| super::gather(&stores, texts, OnMissing::Fail);
+        let gathered = gather(&[text("a"), text("b"), text("a/cat/1.jpg")]).unwrap();
         let relatives: Vec<&str> = gathered
             .candidates
             .iter()
             .map(|candidate| candidate.relative.as_str())
             .collect();
         assert_eq!(relatives, ["a/cat/1.jpg", "b/cat/1.jpg"]);
-        let gathered = gather(&stores, &[text("a")]).unwrap();
+        let gathered = gather(&[text("a")]).unwrap();
         assert_eq!(gathered.candidates[0].class_folder.as_deref(), Some("cat"));
-        let gathered = gather(&stores, &[text("a"), text("b")]).unwrap();
+        let gathered = gather(&[text("a"), text("b")]).unwrap();
         assert_eq!(gathered.candidates[1].class_folder.as_deref(), Some("cat"));
-        let gathered = gather(&stores, &[text("a/cat"), text("b/cat")]).unwrap();
+        let gathered = gather(&[text("a/cat"), text("b/cat")]).unwrap();
         assert_eq!(gathered.candidates[1].class_folder.as_deref(), Some("cat"));
     }
 

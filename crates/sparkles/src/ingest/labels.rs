@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
+use std::path::Path;
 
 use sparkles_data::{Label, Location, Reject, RejectReason, Stage, Stores};
 
 use super::images::{Candidate, Gathered, relative_to};
+use super::rows::{self, Dialect};
 use super::{IngestRequest, source};
 use crate::Error;
 
 /// Usual names of a column of locations, in lower case.
-const LOCATION_COLUMNS: [&str; 14] = [
+const LOCATION_COLUMNS: [&str; 18] = [
     "location",
     "path",
     "file",
@@ -25,6 +27,10 @@ const LOCATION_COLUMNS: [&str; 14] = [
     "uri",
     "url",
     "origin",
+    "image_name",
+    "image_id",
+    "name",
+    "id",
 ];
 /// Usual names of a column of labels, in lower case.
 const LABEL_COLUMNS: [&str; 8] = [
@@ -50,7 +56,7 @@ pub(super) enum LabelFile {
 pub(super) struct OpenImagesFile {
     stores: Stores,
     location: Location,
-    delimiter: u8,
+    dialect: Dialect,
     image_id: usize,
     source: Option<usize>,
     label_name: usize,
@@ -87,6 +93,12 @@ pub(super) fn recognise(
     if head.starts_with(b"PAR1") {
         return parquet_table(stores, location, request).map(LabelFile::Table);
     }
+    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
+        return Err(Error::label_file(
+            text,
+            "it is UTF-16: save it as UTF-8".to_owned(),
+        ));
+    }
     if head.contains(&0) {
         return Err(Error::label_file(
             text,
@@ -96,23 +108,9 @@ pub(super) fn recognise(
     if head.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::label_file(text, "it is empty".to_owned()));
     }
-    let first_line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let delimiter = [b',', b'\t', b';']
-        .into_iter()
-        .max_by_key(|delimiter| {
-            let count = first_line.split(|byte| byte == delimiter).count();
-            // The first of equals wins: commas.
-            (count, *delimiter == b',')
-        })
-        .unwrap_or(b',');
-    let mut csv = csv_reader(stores, &location, delimiter)?;
-    let header = csv
-        .headers()
-        .map_err(|error| Error::label_file(text, error.to_string()))?;
-    let columns: Vec<String> = header
-        .iter()
-        .map(|name| name.trim_start_matches('\u{feff}').trim().to_owned())
-        .collect();
+    let dialect = Dialect::of(&head);
+    let csv = rows::open(stores, &location, dialect)?;
+    let columns = csv.columns.clone();
     let position = |wanted: &str| {
         columns
             .iter()
@@ -133,36 +131,29 @@ pub(super) fn recognise(
             label_name: required("LabelName")?,
             confidence: required("Confidence")?,
             location,
-            delimiter,
+            dialect,
         }));
     }
-    let picked = pick_columns(text, &columns, request)?;
+    let picked = pick_columns(text, &columns, &[], request)?;
     let mut rows = Vec::new();
-    for record in csv.byte_records() {
-        let record = record.map_err(|error| Error::label_file(text, error.to_string()))?;
+    let used: Vec<usize> = [picked.location, picked.label]
+        .into_iter()
+        .chain(picked.confidence)
+        .collect();
+    csv.visit(&used, |line, record| {
         let field = |index: usize| {
             let bytes = record.get(index).unwrap_or_default();
             String::from_utf8_lossy(bytes).trim().to_owned()
         };
         rows.push(TableRow {
-            line: record.position().map_or(0, csv::Position::line),
+            line,
             location: field(picked.location),
             label: field(picked.label),
             confidence: picked.confidence.map(field),
         });
-    }
+        Ok(())
+    })?;
     Ok(LabelFile::Table(LabelTable { location, rows }))
-}
-
-fn csv_reader(
-    stores: &Stores,
-    location: &Location,
-    delimiter: u8,
-) -> Result<csv::Reader<impl Read + use<>>, Error> {
-    Ok(csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .flexible(true)
-        .from_reader(stores.reader(location)?))
 }
 
 struct Picked {
@@ -171,7 +162,14 @@ struct Picked {
     confidence: Option<usize>,
 }
 
-fn pick_columns(file: &str, columns: &[String], request: &IngestRequest) -> Result<Picked, Error> {
+/// The columns of locations, labels and confidences; `others` cannot be read as
+/// text.
+fn pick_columns(
+    file: &str,
+    columns: &[String],
+    others: &[(String, String)],
+    request: &IngestRequest,
+) -> Result<Picked, Error> {
     let pick = |asked: &Option<String>, usual: &[&str], what: &str| {
         let found = match asked {
             Some(asked) => columns.iter().position(|name| name == asked),
@@ -181,7 +179,16 @@ fn pick_columns(file: &str, columns: &[String], request: &IngestRequest) -> Resu
                     .position(|name| name.eq_ignore_ascii_case(usual))
             }),
         };
+        let is_meant = |name: &str| match asked {
+            Some(asked) => name == asked,
+            None => usual.iter().any(|usual| name.eq_ignore_ascii_case(usual)),
+        };
+        let other = others.iter().find(|(name, _)| is_meant(name));
         found.ok_or_else(|| match asked {
+            _ if let Some((name, kind)) = other => Error::label_file(
+                file,
+                format!("column `{name}` holds {kind}, expected one text a row"),
+            ),
             Some(asked) => Error::LabelColumn {
                 file: file.to_owned(),
                 column: asked.clone(),
@@ -210,7 +217,7 @@ fn parquet_table(
 ) -> Result<LabelTable, Error> {
     let file = location.to_string();
     let table = sparkles_data::read_text_table(&location, stores.read(&location)?)?;
-    let picked = pick_columns(&file, &table.columns, request)?;
+    let picked = pick_columns(&file, &table.columns, &table.others, request)?;
     let rows = table
         .rows
         .into_iter()
@@ -237,42 +244,43 @@ impl OpenImagesFile {
         mut take: impl FnMut(Label) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let file = self.location.to_string();
-        let mut csv = csv_reader(&self.stores, &self.location, self.delimiter)?;
-        let mut record = csv::StringRecord::new();
-        loop {
-            let line = csv.position().line();
-            match csv.read_record(&mut record) {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
-                Err(error) => {
-                    if error.is_io_error() {
-                        return Err(Error::label_file(&file, error.to_string()));
-                    }
-                    rejects.push(bad_row(&file, line, None, "the row is not UTF-8"));
-                    continue;
-                }
-            }
-            let line = record.position().map_or(line, csv::Position::line);
-            let field = |index: usize| record.get(index).map(str::trim).unwrap_or_default();
-            let (id, label_name) = (field(self.image_id), field(self.label_name));
-            let confidence = field(self.confidence);
+        let csv = rows::open(&self.stores, &self.location, self.dialect)?;
+        let used: Vec<usize> = [self.image_id, self.label_name, self.confidence]
+            .into_iter()
+            .chain(self.source)
+            .collect();
+        csv.visit(&used, |line, record| {
+            let text = |index: usize| {
+                let bytes = record.get(index).unwrap_or_default();
+                std::str::from_utf8(bytes).map(str::trim)
+            };
+            let source = self.source.map_or(Ok(""), text);
+            let (Ok(id), Ok(label_name), Ok(confidence), Ok(source)) = (
+                text(self.image_id),
+                text(self.label_name),
+                text(self.confidence),
+                source,
+            ) else {
+                rejects.push(bad_row(&file, line, None, "the row is not UTF-8"));
+                return Ok(());
+            };
             if id.is_empty() || label_name.is_empty() {
                 let message = "the row has no image id or no label name";
                 rejects.push(bad_row(&file, line, None, message));
-                continue;
+                return Ok(());
             }
             let Some(confidence) = parse_confidence(confidence) else {
                 let message = format!("confidence `{confidence}` is no number from 0 to 1");
                 rejects.push(bad_row(&file, line, Some(id), &message));
-                continue;
+                return Ok(());
             };
             take(Label {
                 sample_id: id.to_owned(),
-                source: self.source.map(field).unwrap_or_default().to_owned(),
+                source: source.to_owned(),
                 label_name: label_name.to_owned(),
                 confidence,
-            })?;
-        }
+            })
+        })
     }
 }
 
@@ -296,8 +304,8 @@ fn bad_row(file: &str, line: u64, id: Option<&str>, message: &str) -> Reject {
 impl LabelTable {
     /// The images that the table names.
     pub(super) fn images(&self) -> Gathered {
-        let folder = self.location.as_local().and_then(std::path::Path::parent);
-        let folder = folder.map(std::path::Path::to_owned).unwrap_or_default();
+        let folder = self.location.as_local().and_then(Path::parent);
+        let folder = folder.map(Path::to_owned).unwrap_or_default();
         let mut seen = BTreeSet::new();
         for row in self.rows.iter().filter(|row| !row.location.is_empty()) {
             // What cannot be resolved is a line in the ledger when labels are read.
@@ -320,13 +328,11 @@ impl LabelTable {
         }
     }
 
-    /// Calls `take` with each row; `ids` gives the sample id of a location and
-    /// `by_relative` that of a path below the images' root. A row of an image that
-    /// was not found keeps its location as the id.
+    /// Calls `take` with each row. A row of an image that was not found keeps its
+    /// location as the id.
     pub(super) fn visit(
         &self,
-        ids: &HashMap<&str, &str>,
-        by_relative: &HashMap<&str, &str>,
+        names: &Names<'_>,
         rejects: &mut Vec<Reject>,
         mut take: impl FnMut(Label) -> Result<(), Error>,
     ) -> Result<(), Error> {
@@ -353,10 +359,7 @@ impl LabelTable {
                 continue;
             };
             let address = address.to_string();
-            let sample_id = ids
-                .get(address.as_str())
-                .or_else(|| by_relative.get(row.location.trim_start_matches("./")))
-                .map_or(address.as_str(), |id| id);
+            let sample_id = names.id_of(&address, &row.location).unwrap_or(&address);
             take(Label {
                 sample_id: sample_id.to_owned(),
                 source: "table".to_owned(),
@@ -365,5 +368,46 @@ impl LabelTable {
             })?;
         }
         Ok(())
+    }
+}
+
+/// What a table may call an image.
+pub(super) struct Names<'a> {
+    by_address: HashMap<&'a str, &'a str>,
+    /// By path below the images' root, by sample id, by file name and by file stem,
+    /// each only where no other image has it.
+    others: [HashMap<String, Option<&'a str>>; 4],
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(identified: &'a [(Candidate, String)]) -> Self {
+        let mut names = Self {
+            by_address: HashMap::with_capacity(identified.len()),
+            others: Default::default(),
+        };
+        for (candidate, id) in identified {
+            names.by_address.insert(&candidate.address, id);
+            let texts = [
+                candidate.relative.clone(),
+                id.clone(),
+                candidate.location.file_name(),
+                candidate.location.file_stem(),
+            ];
+            for (map, text) in names.others.iter_mut().zip(texts) {
+                map.entry(text)
+                    .and_modify(|of| *of = of.filter(|&known| known == id))
+                    .or_insert(Some(id));
+            }
+        }
+        names
+    }
+
+    /// The sample id of the image at `address`, or else of the one that `text` names.
+    fn id_of(&self, address: &str, text: &str) -> Option<&'a str> {
+        if let Some(id) = self.by_address.get(address) {
+            return Some(id);
+        }
+        let text = text.trim_start_matches("./");
+        self.others.iter().find_map(|map| *map.get(text)?)
     }
 }

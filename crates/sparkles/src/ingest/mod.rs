@@ -4,23 +4,26 @@ mod classes;
 mod header;
 mod images;
 mod labels;
+mod rows;
 mod source;
+mod tally;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use regex::Regex;
 use serde::Serialize;
 use sparkles_data::{
-    Class, Dataset, DatasetBuilder, IngestCounts, Label, Location, Reject, RejectReason, Sample,
-    Stage, Stores,
+    DataError, Dataset, DatasetBuilder, FeatureStore, IngestCounts, Label, Location, Reject,
+    RejectReason, Sample, Stage, Stores,
 };
 
 use crate::{Error, Progress};
 use images::Gathered;
-use labels::LabelFile;
+use labels::{LabelFile, Names};
+use tally::Tally;
 
 pub(crate) use header::reject_reason;
-pub(crate) use images::{Candidate, SampleIds, gather};
+pub(crate) use images::{Candidate, OnMissing, SampleIds, gather};
 
 /// Rows of a file of samples.
 const SAMPLES_PER_FILE: usize = 131_072;
@@ -44,8 +47,13 @@ pub struct IngestRequest {
     pub location_column: Option<String>,
     /// Name of the label column, where it is not one of the usual ones.
     pub label_column: Option<String>,
-    /// Where the dataset goes; nothing may be there yet.
+    /// Fewer classes than this are an error, and nothing is written.
+    pub least_classes: u64,
+    /// Where the dataset goes; nothing may be there yet but with `update`.
     pub out: Location,
+    /// If there is a dataset already, give it new tables; features of photos that
+    /// did not change stay.
+    pub update: bool,
 }
 
 impl IngestRequest {
@@ -58,7 +66,9 @@ impl IngestRequest {
             id_pattern: None,
             location_column: None,
             label_column: None,
+            least_classes: 0,
             out,
+            update: false,
         }
     }
 }
@@ -73,12 +83,14 @@ pub struct IngestSummary {
     pub rejected_by_reason: BTreeMap<String, u64>,
     /// Where labels were taken from: `open_images`, `table` or `folders`.
     pub label_source: String,
-    /// The most frequent label names with their rows, readable names first.
+    /// The classes that most ids are verified to have, with their number of ids.
     pub top_classes: Vec<(String, u64)>,
     /// Up to five ids that several images share.
     pub doubled_examples: Vec<String>,
     /// Up to five labelled ids without an image.
     pub without_photo_examples: Vec<String>,
+    /// Up to five ids with contradictory labels.
+    pub contradictory_examples: Vec<String>,
     /// Files whose location the id pattern did not match: their stem is the id.
     pub pattern_unmatched: u64,
     /// Seconds from start to commit.
@@ -90,7 +102,7 @@ pub struct IngestSummary {
 /// Lists the images, reads their headers and the labels, and commits a dataset.
 ///
 /// Nothing is lost: found = samples + rejects, rows of labels without an image
-/// are kept, and what is odd is counted.
+/// are kept, and what is odd is counted. After an error nothing is left behind.
 pub fn ingest(
     stores: &Stores,
     request: &IngestRequest,
@@ -101,7 +113,7 @@ pub fn ingest(
         Some(text) => Some(compile(text)?),
         None => None,
     };
-    DatasetBuilder::check_free(stores, &request.out)?;
+    let previous = previous(stores, request)?;
     let label_file = match &request.labels {
         Some(text) => Some(labels::recognise(stores, text, request)?),
         None => None,
@@ -115,7 +127,7 @@ pub fn ingest(
     let gathered = match (&label_file, request.images.is_empty()) {
         (Some(LabelFile::Table(table)), true) => table.images(),
         (_, true) => return Err(Error::NoImageLocations),
-        (_, false) => gather(stores, &request.images)?,
+        (_, false) => gather(stores, &request.images, OnMissing::Fail)?,
     };
     let sample_ids = match (pattern, &label_file) {
         (Some(pattern), _) => SampleIds::Pattern(pattern),
@@ -124,8 +136,9 @@ pub fn ingest(
     };
     let Gathered {
         candidates,
-        mut rejects,
+        rejects,
     } = gathered;
+    let mut rejects: Vec<Reject> = rejects.into_iter().map(|(_, reject)| reject).collect();
     let found = (candidates.len() + rejects.len()) as u64;
     if found == 0 {
         return Err(Error::NothingFound {
@@ -167,15 +180,10 @@ pub fn ingest(
 
     // Labels, counted as they are written.
     let mut tally = Tally::new(&samples, &rejects);
-    let ids: HashMap<&str, &str> = identified
-        .iter()
-        .map(|(candidate, id)| (candidate.address.as_str(), id.as_str()))
-        .collect();
-    let relatives: HashMap<&str, &str> = identified
-        .iter()
-        .map(|(candidate, id)| (candidate.relative.as_str(), id.as_str()))
-        .collect();
-    let mut builder = DatasetBuilder::create(stores, &request.out)?;
+    let mut builder = match &previous {
+        Some(dataset) => DatasetBuilder::update(dataset),
+        None => DatasetBuilder::create(stores, &request.out)?,
+    };
     progress.begin("reading labels", 0);
     let mut pending = Vec::new();
     let mut take = |label: Label, builder: &mut DatasetBuilder| -> Result<(), Error> {
@@ -194,23 +202,27 @@ pub fn ingest(
             "open_images"
         }
         Some(LabelFile::Table(table)) => {
-            table.visit(&ids, &relatives, &mut bad_rows, |label| {
-                take(label, &mut builder)
-            })?;
+            let names = Names::new(&identified);
+            table.visit(&names, &mut bad_rows, |label| take(label, &mut builder))?;
             "table"
         }
         None => {
+            // What is no image has no class, though it lies in a class folder.
+            let not_images: HashSet<&str> = rejects
+                .iter()
+                .filter(|reject| reject.reason == RejectReason::NotAnImage)
+                .map(|reject| reject.location.as_str())
+                .collect();
             for (candidate, id) in &identified {
-                if let Some(class) = &candidate.class_folder {
-                    take(
-                        Label {
-                            sample_id: id.clone(),
-                            source: "folder".to_owned(),
-                            label_name: class.clone(),
-                            confidence: 1.0,
-                        },
-                        &mut builder,
-                    )?;
+                let is_image = !not_images.contains(candidate.address.as_str());
+                if let Some(class) = candidate.class_folder.as_ref().filter(|_| is_image) {
+                    let label = Label {
+                        sample_id: id.clone(),
+                        source: "folder".to_owned(),
+                        label_name: class.clone(),
+                        confidence: 1.0,
+                    };
+                    take(label, &mut builder)?;
                 }
             }
             "folders"
@@ -223,6 +235,13 @@ pub fn ingest(
 
     let counts = tally.finish(&classes, found, refused, bad_rows.len() as u64);
     let rows = tally.class_rows(&classes);
+    if counts.classes < request.least_classes {
+        return Err(Error::TooFewClasses {
+            images: request.images.join("`, `"),
+            photos: counts.samples,
+            classes: rows.into_iter().map(|class| class.display_name).collect(),
+        });
+    }
     for chunk in samples.chunks(SAMPLES_PER_FILE) {
         builder.write_samples(chunk)?;
     }
@@ -250,7 +269,25 @@ pub fn ingest(
         .chain(&request.classes)
         .cloned()
         .collect();
+    let mut stores_of_features = match &previous {
+        Some(dataset) => locked_features(dataset)?,
+        None => Vec::new(),
+    };
     let dataset = builder.commit()?;
+    for store in &mut stores_of_features {
+        forget_others(store, &samples)?;
+    }
+    if let Some(id) = tally.unmatched_example() {
+        progress.warn(&format!(
+            "no label row belongs to a photo: the first row's id is `{id}`, the first photo's \
+             `{}`; {}",
+            samples.first().map_or("", |sample| &sample.sample_id),
+            match label_file {
+                Some(LabelFile::Table(_)) => "`--location-column` names another column",
+                _ => "`--id-pattern` cuts ids out of locations",
+            }
+        ));
+    }
     let summary = IngestSummary {
         counts,
         rejected_by_reason,
@@ -258,11 +295,57 @@ pub fn ingest(
         top_classes: tally.top_classes(&rows),
         doubled_examples: tally.doubled_examples,
         without_photo_examples: tally.without_photo_examples,
+        contradictory_examples: tally.contradictory_examples,
         pattern_unmatched,
         seconds: started.elapsed().as_secs_f64(),
         dataset: request.out.to_string(),
     };
     Ok((dataset, summary))
+}
+
+/// The dataset that is to get new tables, if there is one.
+fn previous(stores: &Stores, request: &IngestRequest) -> Result<Option<Dataset>, Error> {
+    if request.update {
+        match Dataset::open(stores, &request.out) {
+            Err(DataError::Missing { .. } | DataError::NotADataset { .. }) => {}
+            dataset => return Ok(Some(dataset?)),
+        }
+    }
+    DatasetBuilder::check_free(stores, &request.out)?;
+    Ok(None)
+}
+
+/// All features of a dataset, with nobody else at work on them.
+fn locked_features(dataset: &Dataset) -> Result<Vec<FeatureStore>, Error> {
+    let mut stores = dataset.feature_stores()?;
+    for store in &mut stores {
+        store.lock()?;
+    }
+    Ok(stores)
+}
+
+/// Takes out the features and rejects of photos that are not among `samples`.
+fn forget_others(store: &mut FeatureStore, samples: &[Sample]) -> Result<(), Error> {
+    let known: HashSet<(&str, &str)> = samples
+        .iter()
+        .map(|sample| (sample.sample_id.as_str(), sample.location.as_str()))
+        .collect();
+    let stale: BTreeSet<String> = store
+        .index()?
+        .into_iter()
+        .filter(|row| !known.contains(&(&row.sample_id, &row.location)))
+        .map(|row| row.location)
+        .collect();
+    let refused: BTreeSet<String> = store
+        .rejects()?
+        .into_iter()
+        .filter(|reject| {
+            let id = reject.sample_id.as_deref().unwrap_or_default();
+            !known.contains(&(id, &reject.location))
+        })
+        .map(|reject| reject.location)
+        .collect();
+    Ok(store.forget(&stale, &refused)?)
 }
 
 fn compile(text: &str) -> Result<Regex, Error> {
@@ -277,153 +360,6 @@ fn compile(text: &str) -> Result<Regex, Error> {
         });
     }
     Ok(pattern)
-}
-
-/// Counts of labels against samples.
-struct Tally<'a> {
-    /// Images that share an id.
-    ids: HashMap<&'a str, u64>,
-    rejected_ids: HashSet<&'a str>,
-    labelled: HashSet<&'a str>,
-    by_name: HashMap<String, u64>,
-    /// Hashes, because label files can be far larger than the photos at hand.
-    pairs: HashSet<[u8; 16]>,
-    without_photo: HashSet<[u8; 16]>,
-    without_photo_examples: Vec<String>,
-    doubled_examples: Vec<String>,
-    labels: u64,
-    doubled_labels: u64,
-    samples: u64,
-}
-
-impl<'a> Tally<'a> {
-    fn new(samples: &'a [Sample], rejects: &'a [Reject]) -> Self {
-        let mut ids: HashMap<&str, u64> = HashMap::with_capacity(samples.len());
-        for sample in samples {
-            *ids.entry(&sample.sample_id).or_insert(0) += 1;
-        }
-        let mut doubled: Vec<String> = ids
-            .iter()
-            .filter(|(_, images)| **images > 1)
-            .map(|(id, _)| (*id).to_owned())
-            .collect();
-        doubled.sort();
-        doubled.truncate(5);
-        Self {
-            ids,
-            rejected_ids: rejects
-                .iter()
-                .filter_map(|reject| reject.sample_id.as_deref())
-                .collect(),
-            labelled: HashSet::new(),
-            by_name: HashMap::new(),
-            pairs: HashSet::new(),
-            without_photo: HashSet::new(),
-            without_photo_examples: Vec::new(),
-            doubled_examples: doubled,
-            labels: 0,
-            doubled_labels: 0,
-            samples: samples.len() as u64,
-        }
-    }
-
-    fn add(&mut self, label: &Label) {
-        self.labels += 1;
-        *self.by_name.entry(label.label_name.clone()).or_insert(0) += 1;
-        if !self
-            .pairs
-            .insert(short_hash(&[&label.sample_id, &label.label_name]))
-        {
-            self.doubled_labels += 1;
-        }
-        if let Some((id, _)) = self.ids.get_key_value(label.sample_id.as_str()) {
-            self.labelled.insert(id);
-        } else if !self.rejected_ids.contains(label.sample_id.as_str())
-            && self.without_photo.insert(short_hash(&[&label.sample_id]))
-            && self.without_photo_examples.len() < 5
-        {
-            self.without_photo_examples.push(label.sample_id.clone());
-        }
-    }
-
-    fn finish(
-        &self,
-        classes: &[Class],
-        found: u64,
-        rejected: u64,
-        rejected_labels: u64,
-    ) -> IngestCounts {
-        let described: HashSet<&str> = classes
-            .iter()
-            .map(|class| class.label_name.as_str())
-            .collect();
-        let unknown = self
-            .by_name
-            .keys()
-            .filter(|name| !classes.is_empty() && !described.contains(name.as_str()))
-            .count();
-        let labelled: u64 = self
-            .labelled
-            .iter()
-            .map(|id| self.ids.get(id).copied().unwrap_or(0))
-            .sum();
-        IngestCounts {
-            found,
-            samples: self.samples,
-            labels: self.labels,
-            classes: self.by_name.len() as u64,
-            rejected,
-            rejected_labels,
-            doubled_ids: self.ids.values().filter(|images| **images > 1).count() as u64,
-            doubled_labels: self.doubled_labels,
-            unlabelled: self.samples - labelled,
-            without_photo: self.without_photo.len() as u64,
-            unknown_classes: unknown as u64,
-        }
-    }
-
-    /// The described classes, then the others under their own name.
-    fn class_rows(&self, classes: &[Class]) -> Vec<Class> {
-        let described: HashSet<&str> = classes
-            .iter()
-            .map(|class| class.label_name.as_str())
-            .collect();
-        let mut others: Vec<Class> = self
-            .by_name
-            .keys()
-            .filter(|name| !described.contains(name.as_str()))
-            .map(|name| Class {
-                label_name: name.clone(),
-                display_name: name.clone(),
-            })
-            .collect();
-        others.sort_by(|a, b| a.label_name.cmp(&b.label_name));
-        classes.iter().cloned().chain(others).collect()
-    }
-
-    fn top_classes(&self, classes: &[Class]) -> Vec<(String, u64)> {
-        let mut top: Vec<(String, u64)> = classes
-            .iter()
-            .filter_map(|class| {
-                let rows = self.by_name.get(&class.label_name)?;
-                Some((class.display_name.clone(), *rows))
-            })
-            .collect();
-        top.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        top.truncate(10);
-        top
-    }
-}
-
-fn short_hash(texts: &[&str]) -> [u8; 16] {
-    let mut hasher = blake3::Hasher::new();
-    for text in texts {
-        hasher.update(&(text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
-    }
-    let mut short = [0; 16];
-    hasher.finalize_xof().fill(&mut short);
-    short
 }
 
 /// A reject of the stage `ingest`.
