@@ -19,6 +19,13 @@ use args::{Arguments, Verb};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // A decoder's panic is caught and becomes a line in the ledger.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !sparkles::is_decoding() {
+            report(panic);
+        }
+    }));
     match run(&arguments.verb) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,

@@ -125,9 +125,7 @@ impl DatasetBuilder {
         let exists = || DataError::Exists {
             location: root.to_string(),
         };
-        if root.as_local().is_some_and(std::path::Path::is_file) {
-            return Err(exists());
-        }
+        stores.check_folder(root)?;
         let folders = [Sample::NAME, Label::NAME, Reject::NAME];
         let class_file = Class::FILE.unwrap_or_default();
         let mut leftovers = Vec::new();

@@ -1,6 +1,7 @@
 //! Reading and writing objects, wherever they live.
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -199,13 +200,7 @@ impl Stores {
                 .block_on(store.put_opts(&path, contents.into(), mode.into()));
         match result {
             Ok(_) => Ok(()),
-            Err(object_store::Error::AlreadyExists { .. }) => Err(DataError::Exists {
-                location: location.to_string(),
-            }),
-            Err(source) => Err(DataError::Write {
-                location: location.to_string(),
-                source,
-            }),
+            Err(source) => Err(write_error(location, source)),
         }
     }
 
@@ -228,6 +223,23 @@ impl Stores {
                 location: location.to_string(),
                 source,
             }),
+        }
+    }
+
+    /// Refuses a folder to be of this machine that cannot be made, because a part
+    /// of its path is a file.
+    pub fn check_folder(&self, folder: &Location) -> Result<(), DataError> {
+        let mut ancestors = folder.as_local().into_iter().flat_map(Path::ancestors);
+        match ancestors.find(|path| path.exists()) {
+            Some(path) if !path.is_dir() && Some(path) != folder.as_local() => Err(DataError::Io {
+                action: "create",
+                location: folder.to_string(),
+                source: std::io::ErrorKind::NotADirectory.into(),
+            }),
+            Some(path) if !path.is_dir() => Err(DataError::Exists {
+                location: folder.to_string(),
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -278,7 +290,7 @@ impl Stores {
 }
 
 /// All names, those of files that a killed process was writing too.
-fn local_names(folder: &std::path::Path) -> std::io::Result<Vec<String>> {
+fn local_names(folder: &Path) -> std::io::Result<Vec<String>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -294,15 +306,65 @@ fn local_names(folder: &std::path::Path) -> std::io::Result<Vec<String>> {
 }
 
 fn read_error(location: &Location, source: object_store::Error) -> DataError {
-    match source {
-        object_store::Error::NotFound { .. } => DataError::Missing {
+    if let Some(path) = location.as_local()
+        && path.is_dir()
+    {
+        return DataError::Io {
+            action: "read",
+            location: location.to_string(),
+            source: std::io::ErrorKind::IsADirectory.into(),
+        };
+    }
+    if matches!(source, object_store::Error::NotFound { .. }) {
+        return DataError::Missing {
+            location: location.to_string(),
+        };
+    }
+    match system_error(&source) {
+        Some(error) if error.kind() == std::io::ErrorKind::NotADirectory => DataError::Missing {
             location: location.to_string(),
         },
-        source => DataError::Read {
+        Some(error) => DataError::Io {
+            action: "read",
+            location: location.to_string(),
+            source: error,
+        },
+        None => DataError::Read {
             location: location.to_string(),
             source,
         },
     }
+}
+
+fn write_error(location: &Location, source: object_store::Error) -> DataError {
+    let text = location.to_string();
+    match (source, location) {
+        (object_store::Error::AlreadyExists { .. }, _) => DataError::Exists { location: text },
+        (source, Location::Local(_)) if let Some(error) = system_error(&source) => DataError::Io {
+            action: "write",
+            location: text,
+            source: error,
+        },
+        (source, _) => DataError::Write {
+            location: text,
+            source,
+        },
+    }
+}
+
+/// What the system said, without the store's own words around it, which repeat
+/// the path.
+fn system_error(error: &object_store::Error) -> Option<std::io::Error> {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<std::io::Error>()
+            && let Some(code) = error.raw_os_error()
+        {
+            return Some(std::io::Error::from_raw_os_error(code));
+        }
+        source = error.source();
+    }
+    None
 }
 
 /// Reads an object piece by piece: each read asks the store for just that range.

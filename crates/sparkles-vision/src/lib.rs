@@ -56,7 +56,7 @@ mod preprocess;
 
 pub use backbone::{Backbone, Session};
 pub use card::{BackboneCard, ChannelOrder, Layout, PixelRange, ResizeFilter, ResizePolicy};
-pub use decode::decode;
+pub use decode::{decode, is_decoding};
 pub use engine::Engine;
 pub use error::{BackboneError, CardError, ImageError};
 pub use featurizer::Featurizer;

@@ -65,5 +65,5 @@ pub use progress::{NoProgress, Progress};
 pub use selection::{Both, LabelSelection, SelectedLabel};
 pub use sparkles_data::{DataError, Dataset, Location, RejectReason, Stores};
 pub use sparkles_learn::{Family, LogisticRegression, Part, SplitRatio};
-pub use sparkles_vision::AlphaPolicy;
+pub use sparkles_vision::{AlphaPolicy, is_decoding};
 pub use train::{TrainRequest, TrainSummary, train};

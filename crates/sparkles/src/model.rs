@@ -257,12 +257,13 @@ impl Model {
 
 /// Refuses a place for a model where something is.
 pub fn check_free(stores: &Stores, root: &Location) -> Result<(), Error> {
+    stores.check_folder(root)?;
     let written = [WEIGHTS, BACKBONE, CARD];
     let names = stores.names(root)?;
     let foreign = names.iter().any(|name| !written.contains(&name.as_str()));
     // What an interrupted training leaves begins with the weights.
     let taken = foreign || !names.is_empty() && !names.iter().any(|name| name == WEIGHTS);
-    if taken || root.as_local().is_some_and(std::path::Path::is_file) {
+    if taken {
         return Err(Error::ModelExists {
             location: root.to_string(),
         });

@@ -71,6 +71,15 @@ fn bad_inputs_of_ingest() {
         ("empty-folder", &["--images", "empty", "--out", "d"]),
         ("no-image-in-folder", &["--images", "texts", "--out", "d"]),
         ("output-exists", &["--images", "a.png", "--out", "taken"]),
+        ("output-is-a-file", &["--images", "a.png", "--out", "a.png"]),
+        (
+            "output-below-a-file",
+            &["--images", "a.png", "--out", "a.png/d"],
+        ),
+        (
+            "labels-are-a-folder",
+            &["--images", "a.png", "--labels", "texts", "--out", "d"],
+        ),
         (
             "missing-column",
             &["--images", "a.png", "--labels", "columns.csv", "--out", "d"],
