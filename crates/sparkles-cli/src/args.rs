@@ -114,10 +114,10 @@ pub(crate) struct IngestArguments {
     #[arg(long, value_name = "REGEX")]
     pub(crate) id_pattern: Option<String>,
     /// Column of locations in the label file [default: the usual names]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "labels")]
     pub(crate) location_column: Option<String>,
     /// Column of labels in the label file [default: the usual names]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "labels")]
     pub(crate) label_column: Option<String>,
     /// Folder of the dataset; must not exist yet, unless `--update` is given
     #[arg(long, value_name = "DATASET")]

@@ -1,7 +1,8 @@
 //! `sparkles demo`: the whole story on drawings, each step as one would type it.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
@@ -19,6 +20,7 @@ use crate::verbs;
 
 /// Marks a folder that the demo may replace.
 const MARKER: &str = "MADE-BY-SPARKLES-DEMO.txt";
+const PICTURES: [&str; 2] = ["pictures", "new-pictures"];
 const PARTS: [&str; 4] = [
     "pictures",
     "new-pictures",
@@ -47,6 +49,7 @@ pub(crate) fn run(stores: &Stores, arguments: &DemoArguments) -> anyhow::Result<
         arguments.seed.wrapping_add(1 << 32),
     )
     .map_err(sparkles::Error::from)?;
+    mark(folder)?;
     progress.finish();
     say(&introduction(&collection, &path("pictures")))?;
 
@@ -130,7 +133,8 @@ pub(crate) fn run(stores: &Stores, arguments: &DemoArguments) -> anyhow::Result<
     say(&closing(started.elapsed().as_secs_f64(), &path("")))
 }
 
-/// Makes the folder; one that an earlier demo made is emptied of what it made.
+/// Makes the folder; one that an earlier demo made is emptied of what it made, if
+/// nothing else was put there since.
 fn prepare(folder: &Path) -> anyhow::Result<()> {
     let marker = folder.join(MARKER);
     if folder.exists() && !marker.is_file() {
@@ -138,6 +142,16 @@ fn prepare(folder: &Path) -> anyhow::Result<()> {
             "`{}` already exists and was not made by the demo; give another --out",
             folder.display()
         );
+    }
+    let made = std::fs::read_to_string(&marker).unwrap_or_default();
+    let made: BTreeSet<&str> = made.lines().collect();
+    for file in files_below(folder, &PICTURES)? {
+        if !made.contains(file.as_str()) {
+            bail!(
+                "`{}` was not made by the demo; move it, or give another --out",
+                folder.join(file).display()
+            );
+        }
     }
     for part in PARTS {
         let part = folder.join(part);
@@ -147,13 +161,39 @@ fn prepare(folder: &Path) -> anyhow::Result<()> {
         }
     }
     std::fs::create_dir_all(folder)
-        .and_then(|()| {
-            std::fs::write(
-                &marker,
-                "Made by `sparkles demo`; running it again replaces this.\n",
-            )
-        })
-        .with_context(|| format!("cannot write `{}`", marker.display()))
+        .with_context(|| format!("cannot make `{}`", folder.display()))?;
+    mark(folder)
+}
+
+/// Writes down which pictures the demo made.
+fn mark(folder: &Path) -> anyhow::Result<()> {
+    let mut text =
+        "Made by `sparkles demo`; running it again replaces these pictures:\n".to_owned();
+    for file in files_below(folder, &PICTURES)? {
+        text.push_str(&file);
+        text.push('\n');
+    }
+    let marker = folder.join(MARKER);
+    std::fs::write(&marker, text).with_context(|| format!("cannot write `{}`", marker.display()))
+}
+
+/// The files in some sub-folders, sorted, as paths below `folder`.
+fn files_below(folder: &Path, parts: &[&str]) -> anyhow::Result<BTreeSet<String>> {
+    let mut files = BTreeSet::new();
+    let mut pending: Vec<PathBuf> = parts.iter().map(|part| folder.join(part)).collect();
+    while let Some(next) = pending.pop() {
+        if next.is_dir() {
+            for entry in std::fs::read_dir(&next)
+                .with_context(|| format!("cannot list `{}`", next.display()))?
+            {
+                pending.push(entry?.path());
+            }
+        } else if next.exists() {
+            let below = next.strip_prefix(folder).unwrap_or(&next);
+            files.insert(below.to_string_lossy().into_owned());
+        }
+    }
+    Ok(files)
 }
 
 fn step(command: &str) -> anyhow::Result<()> {

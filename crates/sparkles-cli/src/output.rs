@@ -1,14 +1,13 @@
 //! Results on standard output, and in files.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::Context as _;
 use serde::Serialize;
-use sparkles::{PredictOutcome, PredictionRow};
+use sparkles::{Error, Location, PredictOutcome, PredictionRow, Stores};
 
 use crate::args::{PredictionFormat, SummaryFormat};
 use crate::text;
@@ -133,7 +132,7 @@ impl PredictionWriter {
 /// A file for every measured row; its extension says how it is written.
 #[derive(Debug, Clone)]
 pub(crate) struct PredictionsFile {
-    path: PathBuf,
+    location: Location,
     is_csv: bool,
 }
 
@@ -141,27 +140,35 @@ impl FromStr for PredictionsFile {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let path = PathBuf::from(text);
-        let extension = path.extension().map(OsStr::to_ascii_lowercase);
+        let location = Location::parse(text).map_err(|error| error.to_string())?;
+        let extension = Path::new(text).extension().map(OsStr::to_ascii_lowercase);
         let is_csv = match extension.as_deref().and_then(OsStr::to_str) {
             Some("csv") => true,
             Some("json" | "jsonl") => false,
             _ => return Err("expected a file that ends in .csv, .json or .jsonl".to_owned()),
         };
-        Ok(Self { path, is_csv })
+        Ok(Self { location, is_csv })
     }
 }
 
 impl PredictionsFile {
-    pub(crate) fn write(&self, labels: &[String], rows: &[PredictionRow]) -> anyhow::Result<()> {
-        let context = || format!("cannot write `{}`", self.path.display());
-        let out = BufWriter::new(File::create(&self.path).with_context(context)?);
+    /// Writes all rows or, after an error, nothing.
+    pub(crate) fn write(
+        &self,
+        stores: &Stores,
+        labels: &[String],
+        rows: &[PredictionRow],
+    ) -> anyhow::Result<()> {
+        let mut text = Vec::new();
         if self.is_csv {
-            write_csv(out, labels, rows)
+            write_csv(&mut text, labels, rows)
         } else {
-            write_json(out, labels, rows)
+            write_json(&mut text, labels, rows)
         }
-        .with_context(context)
+        .with_context(|| format!("cannot write `{}`", self.location))?;
+        Ok(stores
+            .put(&self.location, text.into())
+            .map_err(Error::from)?)
     }
 }
 

@@ -6,8 +6,8 @@ use crate::features::FEATURES;
 use crate::manifest::{self, FORMAT_VERSION};
 use crate::table::{self, Table};
 use crate::{
-    Class, DataError, DatasetManifest, FeatureInfo, FeatureStore, IngestCounts, Label, Location,
-    Reject, Sample, Stores,
+    Claim, Class, DataError, DatasetManifest, FeatureInfo, FeatureStore, IngestCounts, Label,
+    Location, Reject, Sample, Stores,
 };
 
 const MANIFEST: &str = "dataset.json";
@@ -101,6 +101,8 @@ impl Dataset {
 
 /// Writes a new dataset, or new tables of one that is there; they exist from
 /// [`DatasetBuilder::commit`] on. A builder that is dropped takes its files away.
+///
+/// While there is one, no other process can begin one at the same place.
 #[derive(Debug)]
 pub struct DatasetBuilder {
     stores: Stores,
@@ -108,67 +110,38 @@ pub struct DatasetBuilder {
     manifest: DatasetManifest,
     /// The manifest that the new one replaces.
     previous: Option<DatasetManifest>,
-    /// Whether the folder was there before.
-    found_folder: bool,
-    committed: bool,
+    #[expect(dead_code, reason = "held until the builder is dropped")]
+    claim: Claim,
 }
 
 impl DatasetBuilder {
-    /// Refuses a place where anything is but what an interrupted ingest left:
-    /// files named by a hash in the folders of tables.
-    pub fn check_free(stores: &Stores, root: &Location) -> Result<(), DataError> {
-        Self::leftovers(stores, root).map(|_| ())
+    /// Begins a dataset at `root`, where nothing may be but what an interrupted
+    /// ingest left: files named by a hash in the folders of tables.
+    pub fn new(stores: &Stores, root: &Location) -> Result<Self, DataError> {
+        check_free(stores, root)?;
+        let claim = Claim::take(root)?;
+        // Once more, now that nobody else writes to it.
+        check_free(stores, root)?;
+        Self::begin(stores, root, claim, None)
     }
 
-    /// Files of an interrupted ingest.
-    fn leftovers(stores: &Stores, root: &Location) -> Result<Vec<Location>, DataError> {
-        let exists = || DataError::Exists {
-            location: root.to_string(),
-        };
-        stores.check_folder(root)?;
-        let folders = [Sample::NAME, Label::NAME, Reject::NAME];
-        let class_file = Class::FILE.unwrap_or_default();
-        let mut leftovers = Vec::new();
-        let names = stores.names(root)?;
-        for name in &names {
-            let location = root.join(name);
-            if folders.contains(&name.as_str()) {
-                for name in stores.names(&location)? {
-                    if !is_hash_name(&name) {
-                        return Err(exists());
-                    }
-                    leftovers.push(location.join(&name));
-                }
-            } else if name == class_file && names.len() > 1 {
-                leftovers.push(location);
-            } else {
-                return Err(exists());
-            }
-        }
-        Ok(leftovers)
+    /// Begins new tables of the dataset at `root`. Its features stay.
+    pub fn update(stores: &Stores, root: &Location) -> Result<Self, DataError> {
+        Dataset::open(stores, root)?;
+        let claim = Claim::take(root)?;
+        let previous = Dataset::open(stores, root)?.manifest;
+        Self::begin(stores, root, claim, Some(previous))
     }
 
-    /// Begins a dataset at `root`, which must be free ([`Self::check_free`]).
-    pub fn create(stores: &Stores, root: &Location) -> Result<Self, DataError> {
-        for leftover in Self::leftovers(stores, root)? {
-            stores.delete(&leftover)?;
-        }
-        Ok(Self::new(stores, root, None))
-    }
-
-    /// Begins new tables of a dataset. Its features stay.
-    pub fn update(dataset: &Dataset) -> Self {
-        let previous = Some(dataset.manifest.clone());
-        Self::new(&dataset.stores, &dataset.root, previous)
-    }
-
-    fn new(stores: &Stores, root: &Location, previous: Option<DatasetManifest>) -> Self {
-        Self {
+    fn begin(
+        stores: &Stores,
+        root: &Location,
+        claim: Claim,
+        previous: Option<DatasetManifest>,
+    ) -> Result<Self, DataError> {
+        let builder = Self {
             stores: stores.clone(),
             root: root.clone(),
-            previous,
-            found_folder: root.as_local().is_some_and(std::path::Path::is_dir),
-            committed: false,
             manifest: DatasetManifest {
                 format_version: FORMAT_VERSION,
                 dataset_id: String::new(),
@@ -180,7 +153,20 @@ impl DatasetBuilder {
                 classes: Vec::new(),
                 rejects: Vec::new(),
             },
-        }
+            previous,
+            claim,
+        };
+        builder.sweep()?;
+        Ok(builder)
+    }
+
+    /// The dataset as it was, where this is an update.
+    pub fn previous(&self) -> Option<Dataset> {
+        self.previous.clone().map(|manifest| Dataset {
+            stores: self.stores.clone(),
+            root: self.root.clone(),
+            manifest,
+        })
     }
 
     /// The manifest to be, for sources and counts.
@@ -216,7 +202,8 @@ impl DatasetBuilder {
         Ok(())
     }
 
-    /// Makes the tables exist, by writing the manifest.
+    /// Makes the tables exist, by writing the manifest, and removes those that it
+    /// replaces.
     pub fn commit(mut self) -> Result<Dataset, DataError> {
         let mut hasher = blake3::Hasher::new();
         for (name, parts) in [
@@ -232,46 +219,92 @@ impl DatasetBuilder {
         self.manifest.dataset_id = hasher.finalize().to_hex().chars().take(32).collect();
         let location = self.root.join(MANIFEST);
         let text = manifest::encode(&location, &self.manifest)?;
-        match &self.previous {
-            None => self.stores.put_new(&location, text)?,
-            Some(_) => self.stores.put(&location, text)?,
+        let written = match &self.previous {
+            None => self.stores.put_new(&location, text),
+            Some(_) => self.stores.put(&location, text),
+        };
+        if let Err(error) = written {
+            if let Ok(other) = Dataset::open(&self.stores, &self.root) {
+                self.previous = Some(other.manifest);
+            }
+            return Err(error);
         }
-        self.committed = true;
-        if let Some(previous) = &self.previous {
-            self.remove_tables(previous, Some(&self.manifest));
-        }
+        let manifest = self.manifest.clone();
+        // From here on these are the tables to keep.
+        self.previous = Some(manifest.clone());
         Ok(Dataset {
             stores: self.stores.clone(),
             root: self.root.clone(),
-            manifest: self.manifest.clone(),
+            manifest,
         })
     }
 
-    /// Removes the tables of `manifest` that `kept` does not name. What cannot be
-    /// removed stays: no manifest names it.
-    fn remove_tables(&self, manifest: &DatasetManifest, kept: Option<&DatasetManifest>) {
-        let kept: BTreeSet<&str> = kept.into_iter().flat_map(files).collect();
-        for file in files(manifest).filter(|file| !kept.contains(file)) {
-            let _ = self.stores.delete(&self.root.join(file));
+    /// Removes the tables that no committed manifest names.
+    fn sweep(&self) -> Result<(), DataError> {
+        let named: BTreeSet<&str> = self.previous.iter().flat_map(files).collect();
+        for file in tables(&self.stores, &self.root)? {
+            if !named.contains(file.as_str()) {
+                self.stores.delete(&self.root.join(&file))?;
+            }
         }
+        Ok(())
     }
 }
 
 impl Drop for DatasetBuilder {
     fn drop(&mut self) {
-        if self.committed {
-            return;
-        }
-        self.remove_tables(&self.manifest, self.previous.as_ref());
-        if self.previous.is_none() {
-            for folder in [Sample::NAME, Label::NAME, Reject::NAME] {
-                self.stores.remove_empty_folder(&self.root.join(folder));
-            }
-            if !self.found_folder {
-                self.stores.remove_empty_folder(&self.root);
-            }
+        // What cannot be removed now is removed by the next builder.
+        let _ = self.sweep();
+        for folder in TABLE_FOLDERS {
+            self.stores.remove_empty_folder(&self.root.join(folder));
         }
     }
+}
+
+/// Folders of tables that are named by their hashes.
+const TABLE_FOLDERS: [&str; 3] = [Sample::NAME, Label::NAME, Reject::NAME];
+
+/// Refuses a place where anything is but tables without a manifest.
+fn check_free(stores: &Stores, root: &Location) -> Result<(), DataError> {
+    stores.check_folder(root)?;
+    let tables: BTreeSet<String> = tables(stores, root)?.into_iter().collect();
+    let is_left = |file: &str| tables.contains(file);
+    let names = stores.names(root)?;
+    let only_classes = names.len() == 1;
+    for name in &names {
+        let is_free = if TABLE_FOLDERS.contains(&name.as_str()) {
+            let names = stores.names(&root.join(name))?;
+            names.iter().all(|file| is_left(&format!("{name}/{file}")))
+        } else {
+            // A lone file of that name may be anybody's.
+            name == Claim::FILE || is_left(name) && !only_classes
+        };
+        if !is_free {
+            return Err(DataError::Exists {
+                location: root.to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What is named as tables of ingest are, whether a manifest names it or not.
+fn tables(stores: &Stores, root: &Location) -> Result<Vec<String>, DataError> {
+    let mut tables = Vec::new();
+    for folder in TABLE_FOLDERS {
+        let names = stores.names(&root.join(folder))?;
+        let hashed = names.into_iter().filter(|name| is_hash_name(name));
+        tables.extend(hashed.map(|name| format!("{folder}/{name}")));
+    }
+    let others = stores.names(root)?.into_iter().filter(|name| {
+        let hashed = name.strip_prefix(Class::NAME);
+        let hashed = hashed.and_then(|name| name.strip_prefix('-'));
+        let is_classes = Class::FILE.is_some_and(|file| name.starts_with(file));
+        let is_half_manifest = name.starts_with(MANIFEST) && name != MANIFEST;
+        is_classes || is_half_manifest || hashed.is_some_and(is_hash_name)
+    });
+    tables.extend(others);
+    Ok(tables)
 }
 
 /// The tables that a manifest names.
@@ -285,7 +318,8 @@ fn files(manifest: &DatasetManifest) -> impl Iterator<Item = &str> {
     tables.into_iter().flatten().map(|part| part.file.as_str())
 }
 
-/// Whether a file is named as tables are: sixteen hexadecimal digits.
+/// Whether a file is named as tables are: sixteen hexadecimal digits. A killed
+/// process may leave one with something behind its extension.
 fn is_hash_name(name: &str) -> bool {
     name.split_once(".parquet").is_some_and(|(stem, _)| {
         stem.len() == 16 && stem.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -93,7 +93,7 @@ pub enum DataError {
         reason: String,
     },
     /// A file that its manifest names is gone.
-    #[error("`{location}` is missing: a manifest names it")]
+    #[error("`{location}` is missing, though a manifest names it")]
     MissingPart {
         /// The file.
         location: String,
@@ -106,10 +106,10 @@ pub enum DataError {
         /// What Parquet said.
         source: ParquetError,
     },
-    /// Another process is adding features under the same key.
-    #[error("another process is adding features to `{location}`")]
+    /// Another process writes to the same folder.
+    #[error("another process is writing to `{location}`")]
     Locked {
-        /// The folder of the feature key.
+        /// The folder.
         location: String,
     },
     /// A column is missing or has another type than expected.

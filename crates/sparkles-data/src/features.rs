@@ -4,21 +4,23 @@ mod compaction;
 mod part;
 
 use std::collections::BTreeSet;
-use std::fs::File;
 
 use arrow::array::StringArray;
 
 use crate::manifest::{self, FORMAT_VERSION};
 use crate::table::{self, column};
-use crate::{DataError, FeatureManifest, Location, Reject, Stores};
+use crate::{Claim, DataError, FeatureManifest, Location, Reject, Stores};
 
 pub use compaction::Compaction;
-pub use part::{FeatureInfo, FeatureRow, PartReceipt, part_name, read_features, write_part};
-use part::{read_rows, visit_part, visit_vectors, write_rejects, write_rows};
+pub use part::{
+    FeatureInfo, FeatureRow, FeatureView, PartReceipt, part_name, read_features, write_part,
+};
+use part::{read_rows, visit_part, visit_rows, write_rejects, write_rows};
 
 /// Folder of the dataset that holds one folder a feature key.
 pub(crate) const FEATURES: &str = "features";
-const MANIFEST: &str = "manifest.json";
+/// The underscore hides it from what reads the folder as one table.
+const MANIFEST: &str = "_manifest.json";
 
 /// A row of features without the features.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +39,8 @@ pub struct FeatureStore {
     stores: Stores,
     root: Location,
     manifest: FeatureManifest,
-    /// Held while this process adds features; the system frees it with the process.
-    lock: Option<File>,
+    /// Held while this process changes the features.
+    claim: Option<Claim>,
 }
 
 impl FeatureStore {
@@ -53,7 +55,7 @@ impl FeatureStore {
             stores: stores.clone(),
             root: root.clone(),
             manifest,
-            lock: None,
+            claim: None,
         }))
     }
 
@@ -78,7 +80,7 @@ impl FeatureStore {
                 parts: Vec::new(),
                 rejects: Vec::new(),
             },
-            lock: None,
+            claim: None,
         })
     }
 
@@ -91,28 +93,11 @@ impl FeatureStore {
         self.root.join(FEATURES).join(&self.manifest.feature_key)
     }
 
-    /// Makes this process the only one that adds to these features, and reads
-    /// the manifest anew.
+    /// Makes this process the only one that changes these features, and reads the
+    /// manifest anew.
     pub fn lock(&mut self) -> Result<(), DataError> {
         let folder = self.folder();
-        if let Some(path) = folder.as_local() {
-            let failed = |source| DataError::Io {
-                action: "lock",
-                location: folder.to_string(),
-                source,
-            };
-            std::fs::create_dir_all(path).map_err(failed)?;
-            let file = File::create(path.join(".lock")).map_err(failed)?;
-            match file.try_lock() {
-                Ok(()) => self.lock = Some(file),
-                Err(std::fs::TryLockError::WouldBlock) => {
-                    return Err(DataError::Locked {
-                        location: folder.to_string(),
-                    });
-                }
-                Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
-            }
-        }
+        self.claim = Some(Claim::take(&folder)?);
         if let Some(manifest) = manifest::read(&self.stores, &folder.join(MANIFEST))? {
             self.manifest = manifest;
         }
@@ -173,18 +158,36 @@ impl FeatureStore {
         Ok(rejects)
     }
 
-    /// Calls `visit` with sample id, location and feature vector of each row,
-    /// part by part.
-    pub fn visit(&self, mut visit: impl FnMut(&str, &str, &[f32])) -> Result<(), DataError> {
+    /// Calls `visit` with each row, part by part.
+    pub fn visit(&self, mut visit: impl FnMut(FeatureView<'_>)) -> Result<(), DataError> {
         for part in &self.manifest.parts {
             visit_part(&self.stores, &self.root, part, |batch, location| {
-                let address = column::<StringArray>(batch, location, "location")?;
-                visit_vectors(batch, location, "sample_id", |row, sample_id, features| {
-                    visit(sample_id, address.value(row), features);
-                })
+                visit_rows(batch, location, &mut visit)
             })?;
         }
         Ok(())
+    }
+
+    /// Locations of the features and of the rejects of photos that `is_known` (of
+    /// sample id and location) does not know.
+    pub fn unknown(
+        &mut self,
+        is_known: impl Fn(&str, &str) -> bool,
+    ) -> Result<(BTreeSet<String>, BTreeSet<String>), DataError> {
+        let features = self.index()?;
+        let stale = features
+            .into_iter()
+            .filter(|row| !is_known(&row.sample_id, &row.location))
+            .map(|row| row.location);
+        let refused = self.rejects()?;
+        let refused = refused.into_iter().filter(|reject| {
+            let id = reject.sample_id.as_deref().unwrap_or_default();
+            !is_known(id, &reject.location)
+        });
+        Ok((
+            stale.collect(),
+            refused.map(|reject| reject.location).collect(),
+        ))
     }
 
     /// Takes out the features of the locations `stale` and the rejects of the

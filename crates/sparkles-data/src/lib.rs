@@ -18,7 +18,7 @@
 //! let root = Location::local(folder.path().join("cars.sparkles"))?;
 //! let stores = Stores::new()?;
 //!
-//! let mut builder = DatasetBuilder::create(&stores, &root)?;
+//! let mut builder = DatasetBuilder::new(&stores, &root)?;
 //! builder.write_samples(&[Sample {
 //!     sample_id: "0a1b".into(),
 //!     location: "/photos/0a1b.jpg".into(),
@@ -38,6 +38,7 @@
 //! # }
 //! ```
 
+mod claim;
 mod dataset;
 mod error;
 mod features;
@@ -48,11 +49,12 @@ mod reject;
 mod stores;
 mod table;
 
+pub use claim::Claim;
 pub use dataset::{Dataset, DatasetBuilder};
 pub use error::DataError;
 pub use features::{
-    Compaction, FeatureIndexRow, FeatureInfo, FeatureRow, FeatureStore, PartReceipt, part_name,
-    read_features, write_part,
+    Compaction, FeatureIndexRow, FeatureInfo, FeatureRow, FeatureStore, FeatureView, PartReceipt,
+    part_name, read_features, write_part,
 };
 pub use listing::{Listing, ListingEntry, Unlisted, list};
 pub use location::Location;

@@ -137,7 +137,11 @@ fn walk(root: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Listing, DataErro
                         .is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound);
                     unlisted.push(Unlisted {
                         location: path.display().to_string(),
-                        message: error.to_string(),
+                        message: match error.io_error() {
+                            Some(_) if missing => "a link to what does not exist".to_owned(),
+                            Some(error) => error.to_string(),
+                            None => "a link to a folder around it".to_owned(),
+                        },
                         missing,
                     });
                 }

@@ -69,7 +69,7 @@ pub struct DatasetManifest {
     pub rejects: Vec<PartEntry>,
 }
 
-/// `features/<key>/manifest.json`: which parts hold the features of a key.
+/// `features/<key>/_manifest.json`: which parts hold the features of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeatureManifest {
     /// Version of the folder's layout.

@@ -379,6 +379,15 @@ pub(crate) fn write_rows<T: Table>(
     let hash = blake3::hash(&bytes).to_hex();
     let short = hash.get(..16).unwrap_or_default();
     let file = match T::FILE {
+        // Files are never changed: where there is one of other contents, the new
+        // one bears its hash.
+        Some(file)
+            if stores
+                .read(&folder.join(file))
+                .is_ok_and(|there| there != bytes) =>
+        {
+            format!("{}-{short}.parquet", T::NAME)
+        }
         Some(file) => file.to_owned(),
         None => format!("{}/{prefix}{short}.parquet", T::NAME),
     };

@@ -94,7 +94,7 @@ fn world() -> World {
 
     let stores = Stores::new().unwrap();
     let root = Location::local(at("set #1 50%.sparkles")).unwrap();
-    let mut builder = DatasetBuilder::create(&stores, &root).unwrap();
+    let mut builder = DatasetBuilder::new(&stores, &root).unwrap();
     let rows = [
         sample("a", &at("a.png"), (2, 3), 3),
         sample("b", &at(ODD), (2, 2), 2),
@@ -193,7 +193,7 @@ fn empty() -> World {
     let folder = tempfile::tempdir().unwrap();
     let root = Location::local(folder.path().join("set")).unwrap();
     let stores = Stores::new().unwrap();
-    let builder = DatasetBuilder::create(&stores, &root).unwrap();
+    let builder = DatasetBuilder::new(&stores, &root).unwrap();
     let dataset = builder.commit().unwrap();
     World { folder, dataset }
 }

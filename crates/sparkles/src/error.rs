@@ -44,14 +44,16 @@ pub enum Error {
         found: u64,
         /// The first of them and why it is none.
         example: String,
+        /// Whether a label table named them.
+        from_table: bool,
     },
     /// Fewer classes than asked for.
     #[error(
-        "the {} in `{images}` {}",
+        "the {} in `{images}` {}; at least {least} classes are needed",
         counted(*photos, "photo", "photos"),
         match classes.as_slice() {
-            [] => "have no class: there are no sub-folders".to_owned(),
-            some => format!("have one class only: `{}`", some.join("`, `")),
+            [] => "lie in no sub-folder, so they have no class".to_owned(),
+            some => format!("have no other class than `{}`", some.join("`, `")),
         }
     )]
     TooFewClasses {
@@ -61,6 +63,14 @@ pub enum Error {
         photos: u64,
         /// The classes found.
         classes: Vec<String>,
+        /// How many there should be.
+        least: u64,
+    },
+    /// A dataset is in the way of a new one.
+    #[error("`{location}` already exists")]
+    DatasetExists {
+        /// The dataset.
+        location: String,
     },
     /// An id pattern that is none.
     #[error("`{pattern}` is no id pattern: {reason}")]
@@ -180,8 +190,8 @@ pub enum Error {
     },
     /// Rows, but none with features.
     #[error(
-        "none of the {} can be measured: the photos were refused, or the model does not know \
-         their labels",
+        "none of the {} can be measured: the photos were refused, the model does not know their \
+         labels, or it has learned from the same photos",
         counted(*rows, "row", "rows")
     )]
     NothingMeasured {
@@ -221,6 +231,8 @@ pub enum Error {
         total: u64,
         /// Labels of all parts.
         labels: u64,
+        /// Rows that were left out because their photo was refused.
+        refused: u64,
     },
     /// A sample with several of the chosen labels, where that is an error.
     #[error("sample `{sample_id}` has several of the chosen labels: `{}`", labels.join("`, `"))]
@@ -324,6 +336,11 @@ impl Error {
             Self::UnknownBackbone { .. } => {
                 "give the path of an ONNX file that carries a card, ending in `.onnx`".to_owned()
             }
+            Self::NoImages {
+                from_table: true, ..
+            } => "name the photos' folder with `--images`; paths in a label table start at the \
+                 table's folder"
+                .to_owned(),
             Self::NoImageLocations => {
                 "name a folder, files or a glob with `--images`, or a table with a location column \
                  with `--labels`"
@@ -337,6 +354,11 @@ impl Error {
             Self::TooFewClasses { .. } => {
                 "put the photos of each class into a sub-folder of its own, or take them in with \
                  a label file: `sparkles ingest --images FOLDER --labels FILE --out DATASET`"
+                    .to_owned()
+            }
+            Self::DatasetExists { .. } => {
+                "`--update` takes everything in anew and keeps the features of photos that did \
+                 not change; or give another `--out`"
                     .to_owned()
             }
             Self::IdPattern { .. } => {
@@ -373,6 +395,11 @@ impl Error {
             Self::OneLabel { total: 0, .. } => {
                 "all photos with these labels were refused: `sparkles sql DATASET \"SELECT reason, \
                  location, message FROM rejects\"` says why"
+                    .to_owned()
+            }
+            Self::OneLabel { refused: 1.., .. } => {
+                "photos were refused, perhaps all of a label: `sparkles explore DATASET` and \
+                 `sparkles sql DATASET \"SELECT reason, location, message FROM rejects\"` show them"
                     .to_owned()
             }
             Self::OneLabel { labels: 1, .. } => {
@@ -437,9 +464,12 @@ fn data_hint(error: &DataError) -> Option<String> {
         DataError::MissingPart { location } if computed(location) => {
             "`sparkles featurize DATASET` computes its rows anew".to_owned()
         }
-        DataError::Corrupt { .. } | DataError::MissingPart { .. } => {
-            "ingest the dataset again".to_owned()
+        DataError::MissingPart { .. } => {
+            "another process may have updated the dataset meanwhile: run this again; if it stays \
+             so, `sparkles ingest … --update`"
+                .to_owned()
         }
+        DataError::Corrupt { .. } => "remove the dataset and ingest it again".to_owned(),
         DataError::UnsupportedScheme { .. } => {
             "this version reads local files; copy the photos to this machine first".to_owned()
         }

@@ -1,5 +1,6 @@
 //! The verb `evaluate`: how good a model is, on rows that it has not seen.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -86,8 +87,16 @@ pub struct EvaluateSummary {
     pub confusion: ConfusionSummary,
     /// Metrics of each label, by label index.
     pub per_label: Vec<LabelMetrics>,
-    /// Samples left out: without features, or with labels the model does not know.
+    /// Rows left out: without features, or with a label that the model does not
+    /// know.
     pub left_out: u64,
+    /// Rows whose photo the model has learned from, by the contents of the file:
+    /// left out of `test` and `validation`, measured in `train` and `all`.
+    pub learned_from: u64,
+    /// Samples of the dataset that the selection leaves out.
+    pub dropped: u64,
+    /// The same by reason.
+    pub dropped_by_reason: BTreeMap<String, u64>,
     /// The mistakes that the model was surest of.
     pub mistakes: Vec<Mistake>,
 }
@@ -160,7 +169,8 @@ pub fn evaluate(
         None => Location::parse(&training.dataset)?,
     };
     let dataset = Dataset::open(stores, &root)?;
-    // Photos may have been added since; what was held back still is.
+    // Photos may have been added since: what the model has learned from is left
+    // out by its contents, whatever its id is now.
     let same = dataset.manifest().dataset_id == training.dataset_id
         || dataset.root().to_string() == training.dataset;
     let on = match (request.on, same) {
@@ -233,6 +243,8 @@ pub(crate) fn measure(
     let mut probabilities = Vec::new();
     let mut measured = Vec::new();
     let mut left_out = 0;
+    let mut learned_from = 0;
+    let is_held_back = matches!(on, On::Part(Part::Test | Part::Validation));
     for row in rows {
         let label = selected
             .labels
@@ -247,6 +259,13 @@ pub(crate) fn measure(
             left_out += 1;
             continue;
         };
+        let content = matrix.content_of(row.sample);
+        if content.is_some_and(|content| model.has_learned_from(content)) {
+            learned_from += 1;
+            if is_held_back {
+                continue;
+            }
+        }
         let probability = model.regression.probability(matrix.features.row(at))?;
         let prediction = model.regression.prediction(&probability);
         measured.push(PredictionRow {
@@ -265,7 +284,9 @@ pub(crate) fn measure(
         probabilities.push(probability);
     }
     if measured.is_empty() {
-        return Err(Error::NothingMeasured { rows: left_out });
+        return Err(Error::NothingMeasured {
+            rows: rows.len() as u64,
+        });
     }
     let confusion = Confusion::new(labels.len(), &truths, &predictions, None)?;
     let (low, high) = wilson_interval(confusion.correct(), confusion.rows(), Z_95);
@@ -311,6 +332,9 @@ pub(crate) fn measure(
         },
         per_label,
         left_out,
+        learned_from,
+        dropped: selected.dropped.values().sum(),
+        dropped_by_reason: selected.dropped.clone(),
         mistakes: worst_mistakes(&measured, &predictions),
     };
     Ok((summary, measured))

@@ -13,8 +13,8 @@ use crate::{AlphaPolicy, Error};
 pub(crate) struct SampleMatrix {
     /// Rows in order of the samples asked for.
     pub(crate) features: Matrix,
-    /// Row of each sample that has features.
-    rows: HashMap<usize, usize>,
+    /// Row of each sample that has features, and the mark of its file's contents.
+    rows: HashMap<usize, (usize, u64)>,
 }
 
 impl SampleMatrix {
@@ -34,17 +34,17 @@ impl SampleMatrix {
             .collect();
         // Where each sample would go, then without the gaps of rejects.
         let mut values = vec![0f32; samples.len() * dimension];
-        let mut present = vec![false; samples.len()];
+        let mut contents = vec![None; samples.len()];
         let mut odd_length = false;
-        store.visit(|_, location, features| {
-            odd_length |= features.len() != dimension;
-            if let Some(&order) = wanted.get(location)
+        store.visit(|found| {
+            odd_length |= found.features.len() != dimension;
+            if let Some(&order) = wanted.get(found.location)
                 && let Some(row) = values.get_mut(order * dimension..(order + 1) * dimension)
-                && row.len() == features.len()
+                && row.len() == found.features.len()
             {
-                row.copy_from_slice(features);
-                if let Some(present) = present.get_mut(order) {
-                    *present = true;
+                row.copy_from_slice(found.features);
+                if let Some(content) = contents.get_mut(order) {
+                    *content = Some(content_mark(found.content_hash));
                 }
             }
         })?;
@@ -57,9 +57,9 @@ impl SampleMatrix {
         let mut rows = HashMap::with_capacity(samples.len());
         let mut next = 0;
         for (order, (position, _)) in samples.iter().enumerate() {
-            if present.get(order) == Some(&true) {
+            if let Some(Some(content)) = contents.get(order) {
                 values.copy_within(order * dimension..(order + 1) * dimension, next * dimension);
-                rows.insert(*position, next);
+                rows.insert(*position, (next, *content));
                 next += 1;
             }
         }
@@ -72,6 +72,18 @@ impl SampleMatrix {
 
     /// The row of the sample at that position, if it has features.
     pub(crate) fn row_of(&self, sample: usize) -> Option<usize> {
-        self.rows.get(&sample).copied()
+        self.rows.get(&sample).map(|(row, _)| *row)
     }
+
+    /// The mark of the contents of that sample's file, if it has features.
+    pub(crate) fn content_of(&self, sample: usize) -> Option<u64> {
+        self.rows.get(&sample).map(|(_, content)| *content)
+    }
+}
+
+/// Eight bytes of a hash: enough to tell the files of a dataset apart.
+fn content_mark(hash: &str) -> u64 {
+    hash.get(..16)
+        .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+        .unwrap_or_default()
 }

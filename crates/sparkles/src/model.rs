@@ -1,11 +1,11 @@
 //! A trained pipeline on disk: written once, loaded anywhere.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
-use sparkles_data::{DataError, Location, Stores};
+use sparkles_data::{Claim, DataError, Location, Stores};
 use sparkles_learn::{
     Family, FitSummary, LogisticRegression, LogisticRegressionModel, SplitRatio, StringIndexerModel,
 };
@@ -91,6 +91,8 @@ pub struct RegressionStage {
     pub family: Family,
     /// File of coefficients and intercepts.
     pub file: String,
+    /// blake3 of that file, in hexadecimal.
+    pub file_hash: String,
     /// How the fit went.
     pub fit: FitSummary,
 }
@@ -126,6 +128,8 @@ pub struct Model {
     pub(crate) indexer: StringIndexerModel,
     pub(crate) regression: LogisticRegressionModel,
     pub(crate) sample_ids: SampleIds,
+    /// Marks of the contents of the photos that it has learned from, ascending.
+    trained_on: Vec<u64>,
     backbone: ModelBackbone,
 }
 
@@ -169,14 +173,18 @@ impl Model {
         let indexer = StringIndexerModel::from_labels(stages.string_indexer.labels.clone())
             .map_err(|error| corrupt(PIPELINE, error.to_string()))?;
         let weights_file = &stages.logistic_regression.file;
-        let (coefficients, intercepts) = decode_weights(&stores.read(&root.join(weights_file))?)
-            .map_err(|reason| corrupt(weights_file, reason))?;
+        let weights = stores.read(&root.join(weights_file))?;
+        if blake3::hash(&weights).to_hex().as_str() != stages.logistic_regression.file_hash {
+            let reason = "it is not the file that was written with the model";
+            return Err(corrupt(weights_file, reason.to_owned()));
+        }
+        let weights = Weights::decode(&weights).map_err(|reason| corrupt(weights_file, reason))?;
         let regression = LogisticRegressionModel::from_parts(
             stages.logistic_regression.family,
             indexer.labels().len(),
             stages.featurizer.dimension,
-            coefficients,
-            intercepts,
+            weights.coefficients,
+            weights.intercepts,
         )
         .map_err(|error| corrupt(weights_file, error.to_string()))?;
         let backbone = match &stages.featurizer.file {
@@ -197,6 +205,7 @@ impl Model {
             indexer,
             regression,
             sample_ids,
+            trained_on: weights.trained_on,
             backbone,
         })
     }
@@ -206,9 +215,12 @@ impl Model {
         pipeline: SavedPipeline,
         indexer: StringIndexerModel,
         regression: LogisticRegressionModel,
+        mut trained_on: Vec<u64>,
         stores: &Stores,
         name: &str,
     ) -> Result<Self, Error> {
+        trained_on.sort_unstable();
+        trained_on.dedup();
         let stage = &pipeline.stages.featurizer;
         let sample_ids = SampleIds::parse(&stage.sample_ids).unwrap_or(SampleIds::Path);
         let backbone = if stage.file.is_none() {
@@ -222,8 +234,14 @@ impl Model {
             indexer,
             regression,
             sample_ids,
+            trained_on,
             backbone,
         })
+    }
+
+    /// Whether it has learned from a photo of these contents.
+    pub(crate) fn has_learned_from(&self, content: u64) -> bool {
+        self.trained_on.binary_search(&content).is_ok()
     }
 
     /// The labels; a label's position is its index.
@@ -259,7 +277,8 @@ impl Model {
 pub fn check_free(stores: &Stores, root: &Location) -> Result<(), Error> {
     stores.check_folder(root)?;
     let written = [WEIGHTS, BACKBONE, CARD];
-    let names = stores.names(root)?;
+    let mut names = stores.names(root)?;
+    names.retain(|name| name != Claim::FILE);
     let foreign = names.iter().any(|name| !written.contains(&name.as_str()));
     // What an interrupted training leaves begins with the weights.
     let taken = foreign || !names.is_empty() && !names.iter().any(|name| name == WEIGHTS);
@@ -271,8 +290,8 @@ pub fn check_free(stores: &Stores, root: &Location) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes a model; it exists once `pipeline.json` does, which comes last. After
-/// an error nothing is left behind.
+/// Writes a model into a folder that is claimed; it exists once `pipeline.json`
+/// does, which comes last. After an error nothing is left behind.
 pub(crate) fn save(
     stores: &Stores,
     root: &Location,
@@ -280,35 +299,40 @@ pub(crate) fn save(
     card: String,
 ) -> Result<(), Error> {
     check_free(stores, root)?;
-    let found_folder = root.as_local().is_some_and(std::path::Path::is_dir);
     let written = write_files(stores, root, model, card);
-    if written.is_err() {
+    let is_there = stores.version(&root.join(PIPELINE)).is_ok();
+    if written.is_err() && !is_there {
         // What stood in the way of the whole is no reason to leave a half.
         for file in [WEIGHTS, BACKBONE, CARD] {
             let _ = stores.delete(&root.join(file));
-        }
-        if !found_folder {
-            stores.remove_empty_folder(root);
         }
     }
     written
 }
 
 fn write_files(stores: &Stores, root: &Location, model: &Model, card: String) -> Result<(), Error> {
-    let weights = encode_weights(&model.regression).map_err(|reason| Error::CorruptModel {
-        location: root.join(WEIGHTS).to_string(),
-        reason,
-    })?;
+    let weights = Weights {
+        coefficients: model.regression.coefficients().to_vec(),
+        intercepts: model.regression.intercepts().to_vec(),
+        trained_on: model.trained_on.clone(),
+    };
+    let weights = weights
+        .encode(model.regression.columns())
+        .map_err(|reason| Error::CorruptModel {
+            location: root.join(WEIGHTS).to_string(),
+            reason,
+        })?;
+    let mut pipeline = model.pipeline.clone();
+    pipeline.stages.logistic_regression.file_hash = blake3::hash(&weights).to_hex().to_string();
     stores.put(&root.join(WEIGHTS), weights.into())?;
     if let ModelBackbone::File(bytes) = &model.backbone {
         stores.put(&root.join(BACKBONE), bytes.to_vec().into())?;
     }
     stores.put(&root.join(CARD), card.into_bytes().into())?;
-    let mut text =
-        serde_json::to_vec_pretty(&model.pipeline).map_err(|error| Error::CorruptModel {
-            location: root.join(PIPELINE).to_string(),
-            reason: error.to_string(),
-        })?;
+    let mut text = serde_json::to_vec_pretty(&pipeline).map_err(|error| Error::CorruptModel {
+        location: root.join(PIPELINE).to_string(),
+        reason: error.to_string(),
+    })?;
     text.push(b'\n');
     stores.put_new(&root.join(PIPELINE), text.into())?;
     Ok(())
@@ -342,6 +366,8 @@ pub(crate) fn regression_stage(
         params: params.clone(),
         family: model.family(),
         file: WEIGHTS.to_owned(),
+        // Known once it is written.
+        file_hash: String::new(),
         fit,
     }
 }
@@ -361,51 +387,75 @@ pub(crate) fn new_pipeline(
     }
 }
 
-fn bytes_of(values: &[f64]) -> Vec<u8> {
-    values
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect()
+/// The tensors of `weights.safetensors`.
+#[derive(Debug, Clone, PartialEq)]
+struct Weights {
+    /// Rows × columns, 64-bit floats.
+    coefficients: Vec<f64>,
+    /// One a row, 64-bit floats.
+    intercepts: Vec<f64>,
+    /// Marks of the photos learned from: the first eight bytes of the blake3 of
+    /// each file as a number, ascending, 64-bit.
+    trained_on: Vec<u64>,
 }
 
-/// `coefficients` (rows × columns) and `intercepts` (rows), 64-bit floats.
-fn encode_weights(model: &LogisticRegressionModel) -> Result<Vec<u8>, String> {
-    let rows = model.intercepts().len();
-    let coefficients = bytes_of(model.coefficients());
-    let intercepts = bytes_of(model.intercepts());
-    let views = [
-        ("coefficients", vec![rows, model.columns()], &coefficients),
-        ("intercepts", vec![rows], &intercepts),
-    ];
-    let mut tensors = Vec::new();
-    for (name, shape, bytes) in views {
-        let view = TensorView::new(Dtype::F64, shape, bytes).map_err(|error| error.to_string())?;
-        tensors.push((name, view));
+impl Weights {
+    const COEFFICIENTS: &str = "coefficients";
+    const INTERCEPTS: &str = "intercepts";
+    const TRAINED_ON: &str = "trained_on";
+
+    fn encode(&self, columns: usize) -> Result<Vec<u8>, String> {
+        let floats = |values: &[f64]| -> Vec<u8> {
+            let bytes = values.iter().map(|value| value.to_le_bytes());
+            bytes.flatten().collect()
+        };
+        let rows = self.intercepts.len();
+        let (coefficients, intercepts) = (floats(&self.coefficients), floats(&self.intercepts));
+        let marks = self.trained_on.iter().map(|mark| mark.to_le_bytes());
+        let marks: Vec<u8> = marks.flatten().collect();
+        let views = [
+            (
+                Self::COEFFICIENTS,
+                Dtype::F64,
+                vec![rows, columns],
+                &coefficients,
+            ),
+            (Self::INTERCEPTS, Dtype::F64, vec![rows], &intercepts),
+            (
+                Self::TRAINED_ON,
+                Dtype::U64,
+                vec![self.trained_on.len()],
+                &marks,
+            ),
+        ];
+        let mut tensors = Vec::new();
+        for (name, kind, shape, bytes) in views {
+            let view = TensorView::new(kind, shape, bytes).map_err(|error| error.to_string())?;
+            tensors.push((name, view));
+        }
+        safetensors::serialize(tensors, None).map_err(|error| error.to_string())
     }
-    safetensors::serialize(tensors, None).map_err(|error| error.to_string())
-}
 
-fn decode_weights(bytes: &[u8]) -> Result<(Vec<f64>, Vec<f64>), String> {
-    let tensors = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
-    let read: HashMap<&str, Vec<f64>> = ["coefficients", "intercepts"]
-        .into_iter()
-        .map(|name| {
+    fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
+        let values = |name: &str, kind: Dtype| -> Result<Vec<[u8; 8]>, String> {
             let view = tensors.tensor(name).map_err(|error| error.to_string())?;
-            if view.dtype() != Dtype::F64 {
-                return Err(format!("`{name}` holds no 64-bit floats"));
+            if view.dtype() != kind {
+                return Err(format!("`{name}` holds no numbers of type {kind:?}"));
             }
-            let values = view.data().as_chunks::<8>().0;
-            Ok((
-                name,
-                values
-                    .iter()
-                    .map(|value| f64::from_le_bytes(*value))
-                    .collect(),
-            ))
+            Ok(view.data().as_chunks::<8>().0.to_vec())
+        };
+        let floats = |name| -> Result<Vec<f64>, String> {
+            let values = values(name, Dtype::F64)?;
+            Ok(values.into_iter().map(f64::from_le_bytes).collect())
+        };
+        let marks = values(Self::TRAINED_ON, Dtype::U64)?;
+        Ok(Self {
+            coefficients: floats(Self::COEFFICIENTS)?,
+            intercepts: floats(Self::INTERCEPTS)?,
+            trained_on: marks.into_iter().map(u64::from_le_bytes).collect(),
         })
-        .collect::<Result<_, String>>()?;
-    let take = |name| read.get(name).cloned().unwrap_or_default();
-    Ok((take("coefficients"), take("intercepts")))
+    }
 }
 
 #[cfg(test)]
@@ -415,27 +465,23 @@ mod tests {
 
     #[test]
     fn weights_come_back_bit_for_bit() {
-        let coefficients = vec![0.1, -1e-300, f64::MAX, 1.0 / 3.0, 0.0, -0.0];
-        let model = LogisticRegressionModel::from_parts(
-            Family::Multinomial,
-            3,
-            2,
-            coefficients.clone(),
-            vec![1.0, 2.0, -3.0],
-        )
-        .unwrap();
-        let bytes = encode_weights(&model).unwrap();
-        assert_eq!(bytes, encode_weights(&model).unwrap());
-        let (back, intercepts) = decode_weights(&bytes).unwrap();
+        let weights = Weights {
+            coefficients: vec![0.1, -1e-300, f64::MAX, 1.0 / 3.0, 0.0, -0.0],
+            intercepts: vec![1.0, 2.0, -3.0],
+            trained_on: vec![1, u64::MAX],
+        };
+        let bytes = weights.encode(2).unwrap();
+        assert_eq!(bytes, weights.encode(2).unwrap());
+        let back = Weights::decode(&bytes).unwrap();
         let bits = |values: &[f64]| {
             values
                 .iter()
                 .map(|value| value.to_bits())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(bits(&back), bits(&coefficients));
-        assert_eq!(intercepts, [1.0, 2.0, -3.0]);
-        assert!(decode_weights(&bytes[..bytes.len() - 1]).is_err());
-        assert!(decode_weights(b"").is_err());
+        assert_eq!(bits(&back.coefficients), bits(&weights.coefficients));
+        assert_eq!(back, weights);
+        assert!(Weights::decode(&bytes[..bytes.len() - 1]).is_err());
+        assert!(Weights::decode(b"").is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! Which samples a classifier learns from, and under which label.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::str::FromStr;
 
@@ -116,13 +116,13 @@ pub(crate) fn resolve_label(text: &str, classes: &[(&str, &str, u64)]) -> Result
             .map(|(position, _)| position)
             .collect()
     };
-    let lower = text.to_lowercase();
+    let lower = folded(text);
     let mut found = matching(&|label_name, _| label_name == text);
     if found.is_empty() {
         found = matching(&|_, display_name| display_name == text);
     }
     if found.is_empty() {
-        found = matching(&|_, display_name| display_name.to_lowercase() == lower);
+        found = matching(&|_, display_name| folded(display_name) == lower);
     }
     match found.as_slice() {
         [position] => Ok(*position),
@@ -141,6 +141,13 @@ pub(crate) fn resolve_label(text: &str, classes: &[(&str, &str, u64)]) -> Result
     }
 }
 
+/// A name for comparison: in lower case, with accents composed, without white
+/// space around it.
+fn folded(name: &str) -> String {
+    let composed = icu_normalizer::ComposingNormalizerBorrowed::new_nfc().normalize(name.trim());
+    composed.to_lowercase()
+}
+
 /// The three readable names closest in spelling, among classes with rows.
 fn closest(lower: &str, classes: &[(&str, &str, u64)]) -> Vec<(String, u64)> {
     let mut names: Vec<(usize, &str, u64)> = classes
@@ -148,7 +155,7 @@ fn closest(lower: &str, classes: &[(&str, &str, u64)]) -> Vec<(String, u64)> {
         .filter(|(_, _, rows)| *rows > 0)
         .map(|(_, name, rows)| {
             (
-                strsim::damerau_levenshtein(lower, &name.to_lowercase()),
+                strsim::damerau_levenshtein(lower, &folded(name)),
                 *name,
                 *rows,
             )
@@ -270,11 +277,11 @@ pub(crate) fn select_like(
     selection: &LabelSelection,
     trained: &[SelectedLabel],
 ) -> Result<Selected, Error> {
+    let here = choose(dataset, &[])?;
     let mut classes = trained.to_vec();
     let mut slots = HashMap::new();
-    let here = choose(dataset, &[])?;
-    for class in &here {
-        let slot = match same_class(class, trained) {
+    for (class, slot) in here.iter().zip(same_classes(&here, trained)) {
+        let slot = match slot {
             Some(slot) => slot,
             // Where the model is about all classes, those that it does not know
             // take part: their rows are left out, and counted.
@@ -286,7 +293,17 @@ pub(crate) fn select_like(
         };
         slots.insert(class.label_name.as_str(), slot);
     }
-    let verdicts = Verdicts::read(dataset, samples, &slots)?;
+    let mut verdicts = Verdicts::read(dataset, samples, &slots)?;
+    // What it does not know is no reason to leave out what it does.
+    for verdicts in &mut verdicts.by_sample {
+        let is_known = |slot: usize| slot < trained.len();
+        if verdicts
+            .iter()
+            .any(|(slot, verdict)| is_known(*slot) && verdict.present)
+        {
+            verdicts.retain(|slot, _| is_known(*slot));
+        }
+    }
     let selected = match trained {
         [class] if !selection.labels.is_empty() => one_label(class.clone(), &verdicts),
         _ => several_labels(classes, &verdicts, samples, selection.both)?,
@@ -305,24 +322,48 @@ pub(crate) fn select_like(
     Ok(selected)
 }
 
-/// The one trained class that `class` is: by label name, by readable name, or by
-/// either in other case.
-fn same_class(class: &SelectedLabel, trained: &[SelectedLabel]) -> Option<usize> {
-    let only = |same: &dyn Fn(&SelectedLabel) -> bool| {
-        let mut found = trained.iter().enumerate().filter(|(_, other)| same(other));
-        let first = found.next().map(|(slot, _)| slot);
-        first.filter(|_| found.next().is_none())
-    };
+/// For each class of a dataset the trained class that it is: by label name, or
+/// else by readable name, or else by either in other case; each only where it is
+/// the one on both sides that is called so.
+fn same_classes(here: &[SelectedLabel], trained: &[SelectedLabel]) -> Vec<Option<usize>> {
     let lower = |class: &SelectedLabel| {
-        [
-            class.label_name.to_lowercase(),
-            class.display_name.to_lowercase(),
-        ]
+        BTreeSet::from([folded(&class.label_name), folded(&class.display_name)])
     };
-    let names = lower(class);
-    only(&|other| other.label_name == class.label_name)
-        .or_else(|| only(&|other| other.display_name == class.display_name))
-        .or_else(|| only(&|other| lower(other).iter().any(|name| names.contains(name))))
+    let keys: [&dyn Fn(&SelectedLabel) -> BTreeSet<String>; 3] = [
+        &|class| BTreeSet::from([class.label_name.clone()]),
+        &|class| BTreeSet::from([class.display_name.clone()]),
+        &lower,
+    ];
+    let mut slots = vec![None; here.len()];
+    let mut is_taken = vec![false; trained.len()];
+    for names in keys {
+        // Who is still free, by what it is called.
+        let mut called: BTreeMap<String, (BTreeSet<usize>, BTreeSet<usize>)> = BTreeMap::new();
+        let free = here.iter().enumerate().zip(&slots);
+        for ((at, class), _) in free.filter(|(_, slot)| slot.is_none()) {
+            for name in names(class) {
+                called.entry(name).or_default().0.insert(at);
+            }
+        }
+        let free = trained.iter().enumerate().zip(&is_taken);
+        for ((slot, class), _) in free.filter(|(_, taken)| !**taken) {
+            for name in names(class) {
+                called.entry(name).or_default().1.insert(slot);
+            }
+        }
+        for (found, meant) in called.into_values() {
+            if let (1, 1, Some(&at), Some(&slot)) =
+                (found.len(), meant.len(), found.first(), meant.first())
+                && let (Some(place), Some(taken)) = (slots.get_mut(at), is_taken.get_mut(slot))
+                && place.is_none()
+                && !*taken
+            {
+                *place = Some(slot);
+                *taken = true;
+            }
+        }
+    }
+    slots
 }
 
 /// What the label rows say of the chosen labels of each sample.

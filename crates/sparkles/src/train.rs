@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use serde::Serialize;
-use sparkles_data::{Dataset, Location, Sample};
+use sparkles_data::{Claim, Dataset, Location, Sample};
 use sparkles_learn::{
     LabelOrder, LearnError, LogisticRegression, Part, SplitRatio, StringIndexer, StringIndexerModel,
 };
@@ -14,7 +14,7 @@ use crate::evaluate::{On, distinct, measure, rows_on};
 use crate::featurize::featurize_samples;
 use crate::matrix::SampleMatrix;
 use crate::model::{self, IndexerStage, Stages, Training};
-use crate::selection::select;
+use crate::selection::{Row, select};
 use crate::{
     Error, EvaluateSummary, FeaturizeOptions, LabelSelection, Model, Progress, model_card,
     open_backbone,
@@ -98,6 +98,7 @@ pub fn train(
     let started = Instant::now();
     let stores = dataset.stores();
     model::check_free(stores, &request.out)?;
+    let _claim = Claim::take(&request.out)?;
     let samples = dataset.samples()?;
     let mut selected = select(dataset, &samples, &request.selection)?;
     let backbone = open_backbone(stores, &options.backbone)?;
@@ -145,6 +146,7 @@ pub fn train(
             rows: train_rows.len() as u64,
             total: selected.rows.len() as u64,
             labels: usable.len() as u64,
+            refused,
         });
     }
     let label_indices: Vec<u32> = names
@@ -205,6 +207,10 @@ pub fn train(
         model::new_pipeline(stages, training, None),
         indexer,
         regression,
+        train_rows
+            .iter()
+            .filter_map(|row| matrix.content_of(row.sample))
+            .collect(),
         stores,
         &options.backbone,
     )?;
@@ -219,7 +225,14 @@ pub fn train(
         let label = selected.labels.get(label);
         label.is_some_and(|label| fitted.indexer.index(label).is_some())
     };
-    if !test_rows.iter().any(|row| is_known(row.label)) {
+    let is_new = |row: &Row| {
+        let content = matrix.content_of(row.sample);
+        content.is_some_and(|content| !fitted.has_learned_from(content))
+    };
+    if !test_rows
+        .iter()
+        .any(|row| is_known(row.label) && is_new(row))
+    {
         test_rows.clear();
     }
     if !request.selection.labels.is_empty() {
@@ -263,7 +276,7 @@ pub fn train(
 }
 
 /// Says which photo a bad row of features belongs to.
-fn name_row(error: LearnError, rows: &[crate::selection::Row], samples: &[Sample]) -> Error {
+fn name_row(error: LearnError, rows: &[Row], samples: &[Sample]) -> Error {
     if let LearnError::FeatureNotFinite { row, .. } = &error
         && let Some(sample) = rows.get(*row).and_then(|row| samples.get(row.sample))
     {

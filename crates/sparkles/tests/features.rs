@@ -42,8 +42,8 @@ fn features_agree_with_pillow_and_onnx_runtime() {
     let mut ours = HashMap::new();
     for store in dataset.feature_stores().unwrap() {
         store
-            .visit(|sample_id, _, features| {
-                ours.insert(sample_id.to_owned(), features.to_vec());
+            .visit(|row| {
+                ours.insert(row.sample_id.to_owned(), row.features.to_vec());
             })
             .unwrap();
     }

@@ -24,13 +24,21 @@ pub(crate) fn evaluate(stores: &Stores, arguments: &EvaluateArguments) -> anyhow
     let options = arguments.machine.options();
     let (summary, rows) = sparkles::evaluate(stores, &model, &request, &options, &Bars::default())?;
     if let Some(file) = &arguments.predictions {
-        file.write(model.labels(), &rows)?;
+        file.write(stores, model.labels(), &rows)?;
     }
     output::summary(arguments.format, &summary, render)
 }
 
 pub(crate) fn render(summary: &EvaluateSummary) -> String {
     let mut out = render_metrics(summary);
+    for (reason, number) in &summary.dropped_by_reason {
+        let _ = writeln!(
+            out,
+            "  {} of the dataset left out: {}",
+            counted(*number, "photo", "photos"),
+            reason.replace('_', " ")
+        );
+    }
     if summary.mistakes.is_empty() {
         out.push_str("\nNo mistake\n");
         return out;
@@ -96,6 +104,16 @@ pub(crate) fn render_metrics(summary: &EvaluateSummary) -> String {
             "  {} left out: no features, or a label that the model does not know",
             counted(summary.left_out, "row", "rows")
         );
+    }
+    if summary.learned_from > 0 && summary.on != "train" {
+        let rows = counted(summary.learned_from, "row", "rows");
+        let _ = match summary.on.as_str() {
+            "all" => writeln!(out, "  the model has learned from {rows} of them"),
+            _ => writeln!(
+                out,
+                "  {rows} left out: the model has learned from the same photo"
+            ),
+        };
     }
     let rows: Vec<Vec<String>> = summary
         .per_label

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use anyhow::bail;
 use sparkles::{
     Dataset, Error, IngestRequest, LabelSelection, Location, LogisticRegression, Stores,
     TrainRequest, TrainSummary,
@@ -61,10 +62,19 @@ fn open_or_ingest(stores: &Stores, text: &str, progress: &Bars) -> anyhow::Resul
         && !is_of_folder(&dataset, &root)
     {
         // Made with a label file, or of other folders as well: not to be touched.
-        eprintln!("using the dataset {beside}");
+        eprintln!(
+            "using {beside}, a dataset of {}; `sparkles ingest … --update` takes new photos into it",
+            dataset.manifest().sources.join(", ")
+        );
         return Ok(dataset);
     }
-    let (dataset, summary) = sparkles::ingest(stores, &request, progress)?;
+    let (dataset, summary) = match sparkles::ingest(stores, &request, progress) {
+        Err(Error::Data(sparkles::DataError::Exists { location })) => bail!(
+            "`{location}` is in the way of the folder's dataset; take it in to another place: \
+             `sparkles ingest --images {root} --out DATASET`"
+        ),
+        ingested => ingested?,
+    };
     eprint!("{}", super::render_ingest(&summary));
     Ok(dataset)
 }
@@ -73,7 +83,7 @@ fn open_or_ingest(stores: &Stores, text: &str, progress: &Bars) -> anyhow::Resul
 fn is_of_folder(dataset: &Dataset, folder: &Location) -> bool {
     let manifest = dataset.manifest();
     let of_folder = match manifest.sources.as_slice() {
-        [source] => Location::parse(source).is_ok_and(|source| source == *folder),
+        [source] => *source == folder.to_string(),
         _ => false,
     };
     of_folder && manifest.sample_ids == "path"

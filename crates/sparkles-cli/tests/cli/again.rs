@@ -30,14 +30,14 @@ fn a_folder_is_looked_at_each_time() {
     desk.draw("p", Scene::Car, 0..3);
     let flat = train("m");
     assert!(
-        says(&flat).contains("there are no sub-folders"),
+        says(&flat).contains("lie in no sub-folder"),
         "{}",
         says(&flat)
     );
     desk.draw("p/car", Scene::Car, 0..3);
     let one = train("m");
     assert!(
-        says(&one).contains("one class only: `car`"),
+        says(&one).contains("no other class than `car`"),
         "{}",
         says(&one)
     );
@@ -298,12 +298,108 @@ fn predict_goes_on_past_what_is_not_there() {
         "{reasons:?}"
     );
 
-    assert_eq!(
-        desk.run(&["predict", "m", "p/none.png"]).status.code(),
-        Some(1)
-    );
+    let none = desk.run(&["predict", "m", "p/none.png", "p/never.png"]);
+    assert_eq!(none.status.code(), Some(1));
+    let lines = String::from_utf8(none.stdout).unwrap();
+    assert_eq!(lines.lines().count(), 2, "{lines}");
     fs::write(desk.path("notes.txt"), "words").unwrap();
     let refused = desk.run(&["predict", "m", "notes.txt"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(!refused.stdout.is_empty(), "it has its line nevertheless");
+}
+
+#[test]
+fn writers_take_turns() {
+    let desk = Desk::new();
+    desk.draw("p/car", Scene::Car, 0..12);
+    desk.draw("p/tree", Scene::Tree, 0..12);
+    let folders = |name: &str| desk.path(name).display().to_string();
+    let run = |arguments: &[&str]| {
+        let mut command = desk.command(arguments);
+        command.stdout(std::process::Stdio::null());
+        command
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    // Two at once: each is done, or says that another is at work; what is there
+    // afterwards is whole.
+    let mut done = 0;
+    for round in 0..6 {
+        let classes = if round % 2 == 0 { "car" } else { "tree" };
+        let other = folders(&format!("p/{classes}"));
+        let first = run(&["ingest", "--images", "p", "--out", "d", "--update"]);
+        let second = run(&["ingest", "--images", &other, "--out", "d", "--update"]);
+        for child in [first, second] {
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            let is_locked = said.contains("another process is writing");
+            assert!(output.status.success() || is_locked, "{said}");
+            done += u32::from(output.status.success());
+        }
+        desk.json(&["explore", "d"]);
+        let tables = |name: &str| fs::read_dir(desk.path("d").join(name)).unwrap().count();
+        assert_eq!(tables("samples"), 1);
+    }
+    assert!(done >= 6, "{done} of 12");
+    assert!(!desk.path("d/.lock").exists());
+}
+
+#[test]
+fn what_a_killed_update_left_is_removed() {
+    let desk = Desk::new();
+    desk.draw("p/car", Scene::Car, 0..3);
+    desk.draw("p/tree", Scene::Tree, 0..3);
+    let ingest = ["ingest", "--images", "p", "--out", "d", "--update"];
+    desk.json(&ingest);
+    for name in [
+        "labels/0123456789abcdef.parquet",
+        "labels/0123456789abcdef.parquet#1",
+        "classes.parquet#1",
+        "classes-0123456789abcdef.parquet",
+        "dataset.json#1",
+        ".lock",
+    ] {
+        fs::write(desk.path("d").join(name), "half").unwrap();
+    }
+    // New classes do not touch the file of the old ones until they are there.
+    desk.draw("p/house", Scene::Neither, 0..3);
+    desk.json(&ingest);
+    let mut names: Vec<String> = fs::read_dir(desk.path("d"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with("classes-"))
+        .collect();
+    names.sort();
+    assert_eq!(names, ["dataset.json", "labels", "samples"]);
+    assert_eq!(fs::read_dir(desk.path("d/labels")).unwrap().count(), 1);
+    let trained = desk.train("d", &["--split", "1.0", "--out", "m"]);
+    assert_eq!(number(&trained, "classes"), 3);
+}
+
+#[test]
+fn what_a_model_has_learned_from_is_not_held_back() {
+    let desk = Desk::new();
+    desk.draw("p/car", Scene::Car, 0..20);
+    desk.draw("p/tree", Scene::Tree, 0..20);
+    let trained = desk.train("p", &["--out", "m"]);
+    let rows = number(&trained, "rows");
+
+    // The same photos under other ids, in the same place and elsewhere.
+    desk.draw("more/car", Scene::Car, 50..60);
+    let images = ["ingest", "--images", "p", "more", "--out"];
+    desk.json(&[&images[..], &["p.sparkles", "--update"]].concat());
+    let evaluated = desk.json(&["evaluate", "m"]);
+    assert_eq!(evaluated["on"], "test");
+    let held_back = number(&trained, "held_back");
+    assert!(number(&evaluated, "rows") <= held_back + 10);
+    assert!(number(&evaluated, "learned_from") > 0);
+
+    desk.json(&[&images[..], &["elsewhere"]].concat());
+    let evaluated = desk.json(&["evaluate", "m", "elsewhere"]);
+    assert_eq!(evaluated["on"], "all");
+    assert_eq!(number(&evaluated, "rows"), 50);
+    assert_eq!(number(&evaluated, "learned_from"), rows);
+    let text = desk.succeed(&["evaluate", "m", "elsewhere"]);
+    assert!(text.contains("the model has learned from"), "{text}");
 }

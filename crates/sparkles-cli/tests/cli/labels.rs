@@ -119,7 +119,13 @@ fn what_cannot_be_read_is_said() {
         .flat_map(u16::to_le_bytes)
         .collect();
     fs::write(desk.path("utf16.csv"), utf16).unwrap();
-    for name in ["quote", "quote-table", "utf16"] {
+    // In a column that is not used, to the end of the file.
+    fs::write(
+        desk.path("quote-note.csv"),
+        "path,label,note\np/0.png,car,\"oops\np/1.png,tree,fine\n",
+    )
+    .unwrap();
+    for name in ["quote", "quote-table", "quote-note", "utf16"] {
         let file = format!("{name}.csv");
         let arguments = ["ingest", "--images", "p", "--labels", &file, "--out", "d"];
         insta::assert_snapshot!(format!("labels-{name}"), desk.fail(&arguments));
@@ -207,4 +213,94 @@ fn what_is_no_image_has_no_class() {
         error.contains("3 samples are verified to have it"),
         "{error}"
     );
+}
+
+#[test]
+fn rows_that_cannot_be_read_are_in_the_ledger() {
+    let desk = with_photos();
+    // A note over several lines is no quote that was forgotten.
+    let mut text = b"path,label,note\np/0.png,car,\"one\ntwo, three\"\n".to_vec();
+    text.extend(b"p/1.png,K\xe4se,latin\np/2.png,tree, old,note\n\np/3.png,tree");
+    fs::write(desk.path("l.csv"), text).unwrap();
+    let ingest = ["ingest", "--images", "p", "--labels", "l.csv", "--out", "d"];
+    let summary = desk.json(&ingest);
+    assert_eq!(number(&summary, "labels"), 2);
+    assert_eq!(number(&summary, "rejected_labels"), 2);
+    assert_eq!(summary["top_classes"], json!([["car", 1], ["tree", 1]]));
+    if cfg!(feature = "sql") {
+        let query = "SELECT message FROM rejects WHERE stage = 'labels' ORDER BY 1";
+        let messages = desk.succeed(&["sql", "d", query, "--format", "csv"]);
+        assert!(
+            messages.contains("line 4: the row is not UTF-8"),
+            "{messages}"
+        );
+        assert!(
+            messages.contains("line 5: the row has 4 fields"),
+            "{messages}"
+        );
+    }
+}
+
+#[test]
+fn columns_that_are_named_win_over_the_look_of_the_file() {
+    let desk = with_photos();
+    fs::write(desk.path("l.csv"), "ImageID,label\n0,car\n1,tree\n").unwrap();
+    let ingest = ["ingest", "--images", "p", "--labels", "l.csv", "--out", "d"];
+    let refusal = desk.fail(&ingest);
+    assert!(refusal.contains("no column `LabelName`"), "{refusal}");
+    let columns = ["--location-column", "ImageID", "--label-column", "label"];
+    let summary = desk.json(&[&ingest[..], &columns].concat());
+    assert_eq!(number(&summary, "unlabelled"), 2);
+}
+
+#[test]
+fn side_files_take_no_name_from_photos() {
+    let desk = with_photos();
+    for name in ["0.txt", "1.json"] {
+        fs::write(desk.path("p").join(name), "beside").unwrap();
+    }
+    fs::create_dir_all(desk.path("p/.checkpoints")).unwrap();
+    fs::copy(desk.path("p/2.png"), desk.path("p/.checkpoints/x.png")).unwrap();
+    fs::write(desk.path("l.csv"), "id,label\n0,car\n1,tree\n").unwrap();
+    let summary = desk.json(&["ingest", "--images", "p", "--labels", "l.csv", "--out", "d"]);
+    assert_eq!(number(&summary, "unlabelled"), 3);
+    let summary = desk.json(&["ingest", "--images", "p", "--out", "e"]);
+    assert_eq!(
+        number(&summary, "classes"),
+        0,
+        "hidden folders are no classes"
+    );
+}
+
+#[test]
+fn composed_and_decomposed_names_are_one() {
+    let desk = Desk::new();
+    desk.draw("p/Ka\u{308}fer", Scene::Car, 0..4);
+    desk.draw("p/Baum", Scene::Tree, 0..4);
+    let labels = ["--label", "k\u{e4}fer", "--label", "baum"];
+    desk.train(
+        "p",
+        &[&labels[..], &["--split", "1.0", "--out", "m"]].concat(),
+    );
+    desk.draw("q/K\u{e4}fer", Scene::Car, 5..7);
+    desk.json(&["ingest", "--images", "q", "--out", "d"]);
+    let evaluated = desk.json(&["evaluate", "m", "d"]);
+    assert_eq!(number(&evaluated, "rows"), 2);
+}
+
+#[test]
+fn lists_may_name_folders_globs_and_what_is_gone() {
+    let desk = Desk::new();
+    desk.draw("p/car", Scene::Car, 0..3);
+    desk.draw("p/tree", Scene::Tree, 0..3);
+    for (list, found, samples) in [
+        ("p/car\np/tree/*.png\n", 6, 6),
+        ("p/car/0.png\np/car\np/none.png\n", 4, 3),
+    ] {
+        fs::write(desk.path("list.txt"), list).unwrap();
+        let ingest = ["ingest", "--images", "list.txt", "--out", "d", "--update"];
+        let summary = desk.json(&ingest);
+        assert_eq!(number(&summary, "found"), found, "{list}");
+        assert_eq!(number(&summary, "samples"), samples, "{list}");
+    }
 }

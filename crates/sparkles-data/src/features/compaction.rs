@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use arrow::array::StringArray;
 
 use super::part::{FeatureRow, part_name, read_rows, reject_prefix, write_rejects, write_rows};
-use super::{FEATURES, FeatureStore};
+use super::{FEATURES, FeatureStore, MANIFEST};
 use crate::table::{self, Table, column};
 use crate::{DataError, PartEntry, Reject};
 
@@ -159,8 +159,10 @@ impl FeatureStore {
         ] {
             for name in self.stores.names(&self.root.join(&folder))? {
                 let file = format!("{folder}/{name}");
-                if name.contains(".parquet") && name.starts_with(begins) && !named.contains(&*file)
-                {
+                let is_table = name.contains(".parquet");
+                // A killed process may leave what it was writing: `NAME#1`.
+                let is_half = name.starts_with(MANIFEST) && name != MANIFEST;
+                if (is_table && name.starts_with(begins) || is_half) && !named.contains(&*file) {
                     unnamed.push(file);
                 }
             }

@@ -43,6 +43,21 @@ pub struct FeatureRow {
     pub features: Vec<f32>,
 }
 
+/// A row of features, where it was read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FeatureView<'a> {
+    /// The sample's id.
+    pub sample_id: &'a str,
+    /// Where the image was read.
+    pub location: &'a str,
+    /// The mark of the version that was read.
+    pub version: &'a str,
+    /// blake3 of the image file, in hexadecimal.
+    pub content_hash: &'a str,
+    /// The feature vector.
+    pub features: &'a [f32],
+}
+
 /// What one part request left behind: files that exist once a manifest names them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PartReceipt {
@@ -177,23 +192,39 @@ pub(super) fn read_rows(
 ) -> Result<Vec<FeatureRow>, DataError> {
     let mut rows = Vec::with_capacity(usize::try_from(part.rows).unwrap_or(0).min(1 << 16));
     visit_part(stores, root, part, |batch, location| {
-        let sample_id = column::<StringArray>(batch, location, "sample_id")?;
-        let content_hash = column::<StringArray>(batch, location, "content_hash")?;
-        let list = column::<FixedSizeListArray>(batch, location, "features")?;
-        let address = column::<StringArray>(batch, location, "location")?;
-        let version = column::<StringArray>(batch, location, "version")?;
-        for row in 0..batch.num_rows() {
+        visit_rows(batch, location, &mut |row: FeatureView<'_>| {
             rows.push(FeatureRow {
-                sample_id: sample_id.value(row).to_owned(),
-                location: address.value(row).to_owned(),
-                version: version.value(row).to_owned(),
-                content_hash: content_hash.value(row).to_owned(),
-                features: vector(list, row, location)?.to_vec(),
+                sample_id: row.sample_id.to_owned(),
+                location: row.location.to_owned(),
+                version: row.version.to_owned(),
+                content_hash: row.content_hash.to_owned(),
+                features: row.features.to_vec(),
             });
-        }
-        Ok(())
+        })
     })?;
     Ok(rows)
+}
+
+/// Calls `visit` with each row of a batch.
+pub(super) fn visit_rows(
+    batch: &RecordBatch,
+    location: &Location,
+    visit: &mut impl FnMut(FeatureView<'_>),
+) -> Result<(), DataError> {
+    let text = |name| column::<StringArray>(batch, location, name);
+    let (sample_id, content_hash) = (text("sample_id")?, text("content_hash")?);
+    let (address, version) = (text("location")?, text("version")?);
+    let list = column::<FixedSizeListArray>(batch, location, "features")?;
+    for row in 0..batch.num_rows() {
+        visit(FeatureView {
+            sample_id: sample_id.value(row),
+            location: address.value(row),
+            version: version.value(row),
+            content_hash: content_hash.value(row),
+            features: vector(list, row, location)?,
+        });
+    }
+    Ok(())
 }
 
 /// Calls `visit` with each batch of a part.
@@ -220,21 +251,6 @@ pub fn part_name<'a>(key: &str, images: impl Iterator<Item = (&'a str, &'a str)>
     hasher.finalize().to_hex().chars().take(20).collect()
 }
 
-/// Calls `visit` with row, key and feature vector of each row of a batch.
-pub(super) fn visit_vectors(
-    batch: &RecordBatch,
-    location: &Location,
-    key_column: &str,
-    mut visit: impl FnMut(usize, &str, &[f32]),
-) -> Result<(), DataError> {
-    let keys = column::<StringArray>(batch, location, key_column)?;
-    let list = column::<FixedSizeListArray>(batch, location, "features")?;
-    for row in 0..batch.num_rows() {
-        visit(row, keys.value(row), vector(list, row, location)?);
-    }
-    Ok(())
-}
-
 /// Calls `visit` with key and feature vector of each row of any Parquet file that
 /// has a text column `key_column` and a column `features` of fixed-size lists.
 pub fn read_features(
@@ -244,9 +260,12 @@ pub fn read_features(
     mut visit: impl FnMut(&str, &[f32]),
 ) -> Result<(), DataError> {
     table::read_batches(location, bytes, None, |batch| {
-        visit_vectors(batch, location, key_column, |_, key, features| {
-            visit(key, features);
-        })
+        let keys = column::<StringArray>(batch, location, key_column)?;
+        let list = column::<FixedSizeListArray>(batch, location, "features")?;
+        for row in 0..batch.num_rows() {
+            visit(keys.value(row), vector(list, row, location)?);
+        }
+        Ok(())
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use sparkles_data::{Class, Location, Stores};
 
+use super::rows::{self, Dialect, Header};
 use crate::Error;
 
 /// Reads a CSV of label name and readable name, without a header; the header of
@@ -11,44 +12,27 @@ use crate::Error;
 /// stands twice keeps its first readable name.
 pub(super) fn read(stores: &Stores, text: &str) -> Result<Vec<Class>, Error> {
     let location = Location::parse(text)?;
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(stores.reader(&location)?);
+    let dialect = Dialect::of(text, &rows::head(stores, &location)?)?;
     let mut classes = Vec::new();
     let mut seen = HashSet::new();
-    for (index, record) in reader.records().enumerate() {
-        let record = record.map_err(|error| Error::label_file(text, error.to_string()))?;
-        let field = |index| {
-            record
-                .get(index)
-                .unwrap_or_default()
-                .trim_start_matches('\u{feff}')
-                .trim()
+    let mut is_named = false;
+    let csv = rows::open(stores, &location, dialect, Header::Absent)?;
+    csv.visit(&[0, 1], |row| {
+        let read = || {
+            row.expect_columns(2)?;
+            let label_name = row.text(0)?.trim_start_matches('\u{feff}');
+            let display_name = row.text(1)?;
+            if label_name.is_empty() {
+                return Err("the row has no label name".to_owned());
+            }
+            Ok((label_name, display_name))
         };
-        let (label_name, display_name) = (field(0), field(1));
-        if index == 0 && label_name.eq_ignore_ascii_case("LabelName") {
-            continue;
+        let (label_name, display_name) = read()
+            .map_err(|message| Error::label_file(text, format!("line {}: {message}", row.line)))?;
+        if classes.is_empty() && label_name.eq_ignore_ascii_case("LabelName") {
+            return Ok(());
         }
-        if record.len() < 2 || label_name.is_empty() {
-            return Err(Error::label_file(
-                text,
-                format!(
-                    "line {}: expected a label name and a readable name, found {} fields",
-                    index + 1,
-                    record.len()
-                ),
-            ));
-        }
-        if record.iter().any(|field| field.contains('\n')) {
-            return Err(Error::label_file(
-                text,
-                format!(
-                    "class {}: a quote is opened that no other closes on its line",
-                    index + 1
-                ),
-            ));
-        }
+        is_named |= !display_name.is_empty();
         if seen.insert(label_name.to_owned()) {
             let display_name = if display_name.is_empty() {
                 label_name
@@ -60,9 +44,11 @@ pub(super) fn read(stores: &Stores, text: &str) -> Result<Vec<Class>, Error> {
                 display_name: display_name.to_owned(),
             });
         }
-    }
-    if classes.is_empty() {
-        return Err(Error::label_file(text, "it holds no class".to_owned()));
+        Ok(())
+    })?;
+    if !is_named {
+        let reason = "expected rows of a label name and a readable name, without a header";
+        return Err(Error::label_file(text, reason.to_owned()));
     }
     Ok(classes)
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
-use sparkles_data::{DataError, Location, Reject, RejectReason, Stores, list};
+use sparkles_data::{DataError, ListingEntry, Location, Reject, RejectReason, Stores, list};
 
 use super::source;
 use crate::Error;
@@ -106,7 +106,7 @@ pub(crate) struct Gathered {
 pub(crate) enum OnMissing {
     /// It is an error.
     Fail,
-    /// It is a reject, where other names have something behind them.
+    /// It is a reject.
     Refuse,
 }
 
@@ -121,7 +121,6 @@ pub(crate) fn gather(
     let mut found: BTreeMap<Location, Found> = BTreeMap::new();
     let mut roots = Vec::new();
     let mut rejects = BTreeMap::new();
-    let mut missing = None;
     for text in texts {
         let listing = match list(text) {
             Err(error @ (DataError::Missing { .. } | DataError::Io { .. }))
@@ -135,7 +134,6 @@ pub(crate) fn gather(
                 let location = Location::parse(text)?;
                 let reject = super::reject(&location.to_string(), None, reason, message);
                 rejects.insert(location, reject);
-                missing = Some(error);
                 continue;
             }
             listing => listing?,
@@ -147,11 +145,25 @@ pub(crate) fn gather(
             let folder = entry.location.as_local().and_then(Path::parent);
             roots.extend(folder.map(Path::to_owned));
             for line in lines {
-                let class_folder = folder_name(line.as_local().and_then(Path::parent));
-                found.entry(line).or_insert(Found {
-                    relative: None,
-                    class_folder,
-                });
+                // Folders and globs may stand in a list too.
+                let entries = match list(&line.to_string()) {
+                    Ok(listing) if !listing.entries.is_empty() => listing.entries,
+                    _ => {
+                        let relative = line.file_name();
+                        vec![ListingEntry {
+                            location: line,
+                            relative,
+                        }]
+                    }
+                };
+                for entry in entries {
+                    let parent = entry.location.as_local().and_then(Path::parent);
+                    let class_folder = folder_name(parent);
+                    found.entry(entry.location).or_insert(Found {
+                        relative: None,
+                        class_folder,
+                    });
+                }
             }
             continue;
         }
@@ -179,9 +191,6 @@ pub(crate) fn gather(
             rejects.insert(Location::Local(unlisted.location.into()), reject);
         }
     }
-    if let (Some(error), true) = (missing, found.is_empty()) {
-        return Err(error.into());
-    }
     // Several roots: paths start at the folder that holds them all, so that no
     // two files get the same one.
     let root = common_root(&roots);
@@ -189,7 +198,8 @@ pub(crate) fn gather(
         .into_iter()
         .map(|(location, found)| Candidate {
             address: location.to_string(),
-            class_folder: found.class_folder,
+            // What programs keep in hidden folders is nobody's class.
+            class_folder: found.class_folder.filter(|name| !name.starts_with('.')),
             relative: found
                 .relative
                 .filter(|_| !several)

@@ -1,18 +1,17 @@
 //! Label files: recognised by content, read row by row.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::Read;
 use std::path::Path;
 
-use sparkles_data::{Label, Location, Reject, RejectReason, Stage, Stores};
+use sparkles_data::{DataError, Label, Location, Reject, RejectReason, Stage, Stores};
 
 use super::images::{Candidate, Gathered, relative_to};
-use super::rows::{self, Dialect};
+use super::rows::{self, Dialect, Header};
 use super::{IngestRequest, source};
 use crate::Error;
 
 /// Usual names of a column of locations, in lower case.
-const LOCATION_COLUMNS: [&str; 18] = [
+const LOCATION_COLUMNS: [&str; 20] = [
     "location",
     "path",
     "file",
@@ -29,6 +28,8 @@ const LOCATION_COLUMNS: [&str; 18] = [
     "origin",
     "image_name",
     "image_id",
+    "imageid",
+    "sample_id",
     "name",
     "id",
 ];
@@ -67,6 +68,8 @@ pub(super) struct OpenImagesFile {
 pub(super) struct LabelTable {
     location: Location,
     rows: Vec<TableRow>,
+    /// Rows that cannot be read.
+    bad_rows: Vec<Reject>,
 }
 
 struct TableRow {
@@ -83,40 +86,20 @@ pub(super) fn recognise(
     request: &IngestRequest,
 ) -> Result<LabelFile, Error> {
     let location = Location::parse(text)?;
-    let mut reader = stores.reader(&location)?;
-    let mut head = Vec::new();
-    reader
-        .by_ref()
-        .take(64 * 1024)
-        .read_to_end(&mut head)
-        .map_err(|error| Error::label_file(text, error.to_string()))?;
+    let head = rows::head(stores, &location)?;
     if head.starts_with(b"PAR1") {
         return parquet_table(stores, location, request).map(LabelFile::Table);
     }
-    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
-        return Err(Error::label_file(
-            text,
-            "it is UTF-16: save it as UTF-8".to_owned(),
-        ));
-    }
-    if head.contains(&0) {
-        return Err(Error::label_file(
-            text,
-            "it is neither CSV nor Parquet".to_owned(),
-        ));
-    }
-    if head.iter().all(u8::is_ascii_whitespace) {
-        return Err(Error::label_file(text, "it is empty".to_owned()));
-    }
-    let dialect = Dialect::of(&head);
-    let csv = rows::open(stores, &location, dialect)?;
+    let dialect = Dialect::of(text, &head)?;
+    let csv = rows::open(stores, &location, dialect, Header::Present)?;
     let columns = csv.columns.clone();
     let position = |wanted: &str| {
         columns
             .iter()
             .position(|name| name.eq_ignore_ascii_case(wanted))
     };
-    if let Some(image_id) = position("ImageID") {
+    let is_table = request.location_column.is_some() || request.label_column.is_some();
+    if let (Some(image_id), false) = (position("ImageID"), is_table) {
         let required = |name: &'static str| {
             position(name).ok_or_else(|| Error::LabelColumn {
                 file: text.to_owned(),
@@ -140,20 +123,31 @@ pub(super) fn recognise(
         .into_iter()
         .chain(picked.confidence)
         .collect();
-    csv.visit(&used, |line, record| {
-        let field = |index: usize| {
-            let bytes = record.get(index).unwrap_or_default();
-            String::from_utf8_lossy(bytes).trim().to_owned()
+    let mut bad_rows = Vec::new();
+    csv.visit(&used, |row| {
+        let read = || {
+            row.expect_columns(columns.len())?;
+            Ok::<_, String>(TableRow {
+                line: row.line,
+                location: row.text(picked.location)?.to_owned(),
+                label: row.text(picked.label)?.to_owned(),
+                confidence: match picked.confidence {
+                    Some(index) => Some(row.text(index)?.to_owned()),
+                    None => None,
+                },
+            })
         };
-        rows.push(TableRow {
-            line,
-            location: field(picked.location),
-            label: field(picked.label),
-            confidence: picked.confidence.map(field),
-        });
+        match read() {
+            Ok(read) => rows.push(read),
+            Err(message) => bad_rows.push(bad_row(text, row.line, None, &message)),
+        }
         Ok(())
     })?;
-    Ok(LabelFile::Table(LabelTable { location, rows }))
+    Ok(LabelFile::Table(LabelTable {
+        location,
+        rows,
+        bad_rows,
+    }))
 }
 
 struct Picked {
@@ -187,7 +181,7 @@ fn pick_columns(
         found.ok_or_else(|| match asked {
             _ if let Some((name, kind)) = other => Error::label_file(
                 file,
-                format!("column `{name}` holds {kind}, expected one text a row"),
+                format!("column `{name}` is of type {kind}, expected one text or number a row"),
             ),
             Some(asked) => Error::LabelColumn {
                 file: file.to_owned(),
@@ -216,7 +210,13 @@ fn parquet_table(
     request: &IngestRequest,
 ) -> Result<LabelTable, Error> {
     let file = location.to_string();
-    let table = sparkles_data::read_text_table(&location, stores.read(&location)?)?;
+    let table = match sparkles_data::read_text_table(&location, stores.read(&location)?) {
+        Err(DataError::Parquet { .. }) => {
+            let reason = "it begins as Parquet but is cut off or damaged";
+            return Err(Error::label_file(&file, reason.to_owned()));
+        }
+        table => table?,
+    };
     let picked = pick_columns(&file, &table.columns, &table.others, request)?;
     let rows = table
         .rows
@@ -233,7 +233,11 @@ fn parquet_table(
             }
         })
         .collect();
-    Ok(LabelTable { location, rows })
+    Ok(LabelTable {
+        location,
+        rows,
+        bad_rows: Vec::new(),
+    })
 }
 
 impl OpenImagesFile {
@@ -244,25 +248,27 @@ impl OpenImagesFile {
         mut take: impl FnMut(Label) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let file = self.location.to_string();
-        let csv = rows::open(&self.stores, &self.location, self.dialect)?;
+        let csv = rows::open(&self.stores, &self.location, self.dialect, Header::Present)?;
         let used: Vec<usize> = [self.image_id, self.label_name, self.confidence]
             .into_iter()
             .chain(self.source)
             .collect();
-        csv.visit(&used, |line, record| {
-            let text = |index: usize| {
-                let bytes = record.get(index).unwrap_or_default();
-                std::str::from_utf8(bytes).map(str::trim)
+        let columns = csv.columns.len();
+        csv.visit(&used, |row| {
+            let line = row.line;
+            let read = || {
+                row.expect_columns(columns)?;
+                let source = self.source.map_or(Ok(""), |index| row.text(index))?;
+                let id = row.text(self.image_id)?;
+                let label_name = row.text(self.label_name)?;
+                Ok::<_, String>((id, label_name, row.text(self.confidence)?, source))
             };
-            let source = self.source.map_or(Ok(""), text);
-            let (Ok(id), Ok(label_name), Ok(confidence), Ok(source)) = (
-                text(self.image_id),
-                text(self.label_name),
-                text(self.confidence),
-                source,
-            ) else {
-                rejects.push(bad_row(&file, line, None, "the row is not UTF-8"));
-                return Ok(());
+            let (id, label_name, confidence, source) = match read() {
+                Ok(fields) => fields,
+                Err(message) => {
+                    rejects.push(bad_row(&file, line, None, &message));
+                    return Ok(());
+                }
             };
             if id.is_empty() || label_name.is_empty() {
                 let message = "the row has no image id or no label name";
@@ -337,6 +343,7 @@ impl LabelTable {
         mut take: impl FnMut(Label) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let file = self.location.to_string();
+        rejects.extend(self.bad_rows.iter().cloned());
         for row in &self.rows {
             if row.location.is_empty() || row.label.is_empty() {
                 let message = "the row has no location or no label";
@@ -380,12 +387,12 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(identified: &'a [(Candidate, String)]) -> Self {
+    pub(super) fn new(images: impl Iterator<Item = &'a (Candidate, String)>) -> Self {
         let mut names = Self {
-            by_address: HashMap::with_capacity(identified.len()),
+            by_address: HashMap::new(),
             others: Default::default(),
         };
-        for (candidate, id) in identified {
+        for (candidate, id) in images {
             names.by_address.insert(&candidate.address, id);
             let texts = [
                 candidate.relative.clone(),

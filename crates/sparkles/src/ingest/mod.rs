@@ -14,7 +14,7 @@ use regex::Regex;
 use serde::Serialize;
 use sparkles_data::{
     DataError, Dataset, DatasetBuilder, FeatureStore, IngestCounts, Label, Location, Reject,
-    RejectReason, Sample, Stage, Stores,
+    RejectReason, Stage, Stores,
 };
 
 use crate::{Error, Progress};
@@ -113,7 +113,7 @@ pub fn ingest(
         Some(text) => Some(compile(text)?),
         None => None,
     };
-    let previous = previous(stores, request)?;
+    let mut builder = begin(stores, request)?;
     let label_file = match &request.labels {
         Some(text) => Some(labels::recognise(stores, text, request)?),
         None => None,
@@ -139,6 +139,14 @@ pub fn ingest(
         rejects,
     } = gathered;
     let mut rejects: Vec<Reject> = rejects.into_iter().map(|(_, reject)| reject).collect();
+    // The dataset itself is no input.
+    let is_own = |location: &Location| {
+        let (path, out) = (location.as_local(), request.out.as_local());
+        path.zip(out)
+            .is_some_and(|(path, out)| path.starts_with(out))
+    };
+    let mut candidates = candidates;
+    candidates.retain(|candidate| !is_own(&candidate.location));
     let found = (candidates.len() + rejects.len()) as u64;
     if found == 0 {
         return Err(Error::NothingFound {
@@ -166,6 +174,7 @@ pub fn ingest(
                 .first()
                 .map(|reject| format!("{}: {}", reject.location, reject.message))
                 .unwrap_or_default(),
+            from_table: request.images.is_empty(),
         });
     }
     samples.sort_by(|a, b| (&a.sample_id, &a.location).cmp(&(&b.sample_id, &b.location)));
@@ -180,10 +189,6 @@ pub fn ingest(
 
     // Labels, counted as they are written.
     let mut tally = Tally::new(&samples, &rejects);
-    let mut builder = match &previous {
-        Some(dataset) => DatasetBuilder::update(dataset),
-        None => DatasetBuilder::create(stores, &request.out)?,
-    };
     progress.begin("reading labels", 0);
     let mut pending = Vec::new();
     let mut take = |label: Label, builder: &mut DatasetBuilder| -> Result<(), Error> {
@@ -196,26 +201,34 @@ pub fn ingest(
         Ok(())
     };
     let mut bad_rows = Vec::new();
+    // What is no image has no class, though it lies in a class folder, and takes no
+    // name away from a photo.
+    let not_images: HashSet<&str> = rejects
+        .iter()
+        .filter(|reject| reject.reason == RejectReason::NotAnImage)
+        .map(|reject| reject.location.as_str())
+        .collect();
+    let is_image = |candidate: &Candidate| !not_images.contains(candidate.address.as_str());
     let label_source = match &label_file {
         Some(LabelFile::OpenImages(file)) => {
             file.visit(&mut bad_rows, |label| take(label, &mut builder))?;
             "open_images"
         }
         Some(LabelFile::Table(table)) => {
-            let names = Names::new(&identified);
+            let images = identified
+                .iter()
+                .filter(|(candidate, _)| is_image(candidate));
+            let names = Names::new(images);
             table.visit(&names, &mut bad_rows, |label| take(label, &mut builder))?;
             "table"
         }
         None => {
-            // What is no image has no class, though it lies in a class folder.
-            let not_images: HashSet<&str> = rejects
-                .iter()
-                .filter(|reject| reject.reason == RejectReason::NotAnImage)
-                .map(|reject| reject.location.as_str())
-                .collect();
             for (candidate, id) in &identified {
-                let is_image = !not_images.contains(candidate.address.as_str());
-                if let Some(class) = candidate.class_folder.as_ref().filter(|_| is_image) {
+                if let Some(class) = candidate
+                    .class_folder
+                    .as_ref()
+                    .filter(|_| is_image(candidate))
+                {
                     let label = Label {
                         sample_id: id.clone(),
                         source: "folder".to_owned(),
@@ -240,6 +253,7 @@ pub fn ingest(
             images: request.images.join("`, `"),
             photos: counts.samples,
             classes: rows.into_iter().map(|class| class.display_name).collect(),
+            least: request.least_classes,
         });
     }
     for chunk in samples.chunks(SAMPLES_PER_FILE) {
@@ -267,15 +281,29 @@ pub fn ingest(
         .iter()
         .chain(&request.labels)
         .chain(&request.classes)
-        .cloned()
+        .map(|text| Ok(Location::parse(text)?.to_string()))
+        .collect::<Result<_, Error>>()?;
+    let known: HashSet<(&str, &str)> = samples
+        .iter()
+        .map(|sample| (sample.sample_id.as_str(), sample.location.as_str()))
         .collect();
-    let mut stores_of_features = match &previous {
-        Some(dataset) => locked_features(dataset)?,
+    let is_known = |id: &str, location: &str| known.contains(&(id, location));
+    let outdated = match builder.previous() {
+        Some(dataset) => outdated_features(&dataset, is_known)?,
         None => Vec::new(),
     };
     let dataset = builder.commit()?;
-    for store in &mut stores_of_features {
-        forget_others(store, &samples)?;
+    for (mut store, stale, refused) in outdated {
+        // Features of photos that are gone do no harm: the dataset is there.
+        let forgotten = store
+            .forget(&stale, &refused)
+            .and_then(|()| store.compact());
+        if let Err(error) = forgotten {
+            progress.warn(&format!(
+                "features of photos that are gone were not removed: {}",
+                crate::error::chain(&error)
+            ));
+        }
     }
     if let Some(id) = tally.unmatched_example() {
         progress.warn(&format!(
@@ -303,49 +331,40 @@ pub fn ingest(
     Ok((dataset, summary))
 }
 
-/// The dataset that is to get new tables, if there is one.
-fn previous(stores: &Stores, request: &IngestRequest) -> Result<Option<Dataset>, Error> {
+/// Begins a new dataset, or new tables of one that is there.
+fn begin(stores: &Stores, request: &IngestRequest) -> Result<DatasetBuilder, Error> {
     if request.update {
-        match Dataset::open(stores, &request.out) {
+        match DatasetBuilder::update(stores, &request.out) {
             Err(DataError::Missing { .. } | DataError::NotADataset { .. }) => {}
-            dataset => return Ok(Some(dataset?)),
+            builder => return Ok(builder?),
         }
     }
-    DatasetBuilder::check_free(stores, &request.out)?;
-    Ok(None)
-}
-
-/// All features of a dataset, with nobody else at work on them.
-fn locked_features(dataset: &Dataset) -> Result<Vec<FeatureStore>, Error> {
-    let mut stores = dataset.feature_stores()?;
-    for store in &mut stores {
-        store.lock()?;
+    match DatasetBuilder::new(stores, &request.out) {
+        Err(DataError::Exists { location }) if Dataset::open(stores, &request.out).is_ok() => {
+            Err(Error::DatasetExists { location })
+        }
+        builder => Ok(builder?),
     }
-    Ok(stores)
 }
 
-/// Takes out the features and rejects of photos that are not among `samples`.
-fn forget_others(store: &mut FeatureStore, samples: &[Sample]) -> Result<(), Error> {
-    let known: HashSet<(&str, &str)> = samples
-        .iter()
-        .map(|sample| (sample.sample_id.as_str(), sample.location.as_str()))
-        .collect();
-    let stale: BTreeSet<String> = store
-        .index()?
-        .into_iter()
-        .filter(|row| !known.contains(&(&row.sample_id, &row.location)))
-        .map(|row| row.location)
-        .collect();
-    let refused: BTreeSet<String> = store
-        .rejects()?
-        .into_iter()
-        .filter(|reject| {
-            let id = reject.sample_id.as_deref().unwrap_or_default();
-            !known.contains(&(id, &reject.location))
-        })
-        .map(|reject| reject.location)
-        .collect();
-    Ok(store.forget(&stale, &refused)?)
+/// Features that photos have which are no longer known: the store, locked, and the
+/// locations of features and rejects to take out.
+type Outdated = (FeatureStore, BTreeSet<String>, BTreeSet<String>);
+
+fn outdated_features(
+    dataset: &Dataset,
+    is_known: impl Fn(&str, &str) -> bool,
+) -> Result<Vec<Outdated>, Error> {
+    let mut outdated = Vec::new();
+    for mut store in dataset.feature_stores()? {
+        let (stale, refused) = store.unknown(&is_known)?;
+        if !stale.is_empty() || !refused.is_empty() {
+            store.lock()?;
+            let (stale, refused) = store.unknown(&is_known)?;
+            outdated.push((store, stale, refused));
+        }
+    }
+    Ok(outdated)
 }
 
 fn compile(text: &str) -> Result<Regex, Error> {

@@ -50,7 +50,7 @@ pub(super) fn list_file(
         };
         tried += 1;
         named |= match &found {
-            Location::Local(path) => path.is_file(),
+            Location::Local(path) => path.exists() || is_named_as_image(path),
             Location::Url(_) => true,
         };
         if tried == LINES_TRIED && !named {
@@ -59,6 +59,19 @@ pub(super) fn list_file(
         locations.push(found);
     }
     Ok(named.then_some(locations))
+}
+
+/// Whether a file is called as images are, be it there or not.
+fn is_named_as_image(path: &Path) -> bool {
+    let extensions = [
+        "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic",
+    ];
+    let extension = path.extension().and_then(std::ffi::OsStr::to_str);
+    extension.is_some_and(|extension| {
+        extensions
+            .iter()
+            .any(|known| extension.eq_ignore_ascii_case(known))
+    })
 }
 
 /// Where a line or cell of the file at `holder` points: a relative path starts at

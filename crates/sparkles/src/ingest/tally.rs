@@ -94,7 +94,8 @@ impl<'a> Tally<'a> {
             let contradicts = |verdicts: u8| verdicts & (PRESENT | ABSENT) == PRESENT | ABSENT;
             if contradicts(*verdicts) && !contradicts(before) {
                 self.contradictory_labels += 1;
-                if self.contradictory_examples.len() < EXAMPLES {
+                let examples = &self.contradictory_examples;
+                if examples.len() < EXAMPLES && !examples.contains(&label.sample_id) {
                     self.contradictory_examples.push(label.sample_id.clone());
                 }
             }
