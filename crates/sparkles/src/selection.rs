@@ -326,17 +326,15 @@ pub(crate) fn select_like(
 /// else by readable name, or else by either in other case; each only where it is
 /// the one on both sides that is called so.
 fn same_classes(here: &[SelectedLabel], trained: &[SelectedLabel]) -> Vec<Option<usize>> {
-    let lower = |class: &SelectedLabel| {
-        BTreeSet::from([folded(&class.label_name), folded(&class.display_name)])
-    };
-    let keys: [&dyn Fn(&SelectedLabel) -> BTreeSet<String>; 3] = [
-        &|class| BTreeSet::from([class.label_name.clone()]),
-        &|class| BTreeSet::from([class.display_name.clone()]),
-        &lower,
+    type Names = fn(&SelectedLabel) -> BTreeSet<String>;
+    let passes: [Names; 3] = [
+        |class| BTreeSet::from([class.label_name.clone()]),
+        |class| BTreeSet::from([class.display_name.clone()]),
+        |class| BTreeSet::from([folded(&class.label_name), folded(&class.display_name)]),
     ];
     let mut slots = vec![None; here.len()];
     let mut is_taken = vec![false; trained.len()];
-    for names in keys {
+    for names in passes {
         // Who is still free, by what it is called.
         let mut called: BTreeMap<String, (BTreeSet<usize>, BTreeSet<usize>)> = BTreeMap::new();
         let free = here.iter().enumerate().zip(&slots);

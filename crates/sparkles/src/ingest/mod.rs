@@ -333,14 +333,19 @@ pub fn ingest(
 
 /// Begins a new dataset, or new tables of one that is there.
 fn begin(stores: &Stores, request: &IngestRequest) -> Result<DatasetBuilder, Error> {
+    let update = || DatasetBuilder::update(stores, &request.out);
     if request.update {
-        match DatasetBuilder::update(stores, &request.out) {
+        match update() {
             Err(DataError::Missing { .. } | DataError::NotADataset { .. }) => {}
             builder => return Ok(builder?),
         }
     }
     match DatasetBuilder::new(stores, &request.out) {
         Err(DataError::Exists { location }) if Dataset::open(stores, &request.out).is_ok() => {
+            // Another process may have made it since.
+            if request.update {
+                return Ok(update()?);
+            }
             Err(Error::DatasetExists { location })
         }
         builder => Ok(builder?),
