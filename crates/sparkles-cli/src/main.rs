@@ -19,10 +19,10 @@ use args::{Arguments, Verb};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // A decoder's panic is caught and becomes a line in the ledger.
+    // A panic of a decoder or the engine is caught and becomes an error.
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if !sparkles::is_decoding() {
+        if !sparkles::is_guarded() {
             report(panic);
         }
     }));
@@ -48,6 +48,7 @@ fn run(verb: &Verb) -> anyhow::Result<()> {
         Verb::Train(arguments) => verbs::train(&stores, arguments),
         Verb::Evaluate(arguments) => verbs::evaluate(&stores, arguments),
         Verb::Predict(arguments) => verbs::predict(&stores, arguments),
+        Verb::Backbone(arguments) => verbs::backbone(&stores, &arguments.action),
     }
 }
 

@@ -85,6 +85,18 @@ impl Location {
         }
     }
 
+    /// The folder around this location, where there is one.
+    pub fn parent(&self) -> Option<Self> {
+        match self {
+            Self::Local(path) => path.parent().map(|path| Self::Local(path.to_owned())),
+            Self::Url(url) => {
+                let mut url = url.clone();
+                url.path_segments_mut().ok()?.pop_if_empty().pop();
+                Some(Self::Url(url))
+            }
+        }
+    }
+
     /// The path, when this is one on this machine.
     pub fn as_local(&self) -> Option<&Path> {
         match self {

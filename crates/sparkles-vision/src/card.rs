@@ -9,12 +9,13 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::error::CardError;
+use crate::self_test::SelfTest;
 
 /// The prefix of the card's keys.
-const PREFIX: &str = "sparkles.";
+pub(crate) const PREFIX: &str = "sparkles.";
 
 /// The longest side of an input: beyond, a card is a mistake.
-const MOST_SIDE: u32 = 4096;
+pub(crate) const MOST_SIDE: u32 = 4096;
 
 /// What a backbone is, and how an image becomes its input.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -63,6 +64,10 @@ pub struct BackboneCard {
     pub classes: Option<String>,
     /// How the file stores the weights.
     pub weights: Option<String>,
+    /// The sha256 of the file that the weights were read from, in hexadecimal.
+    pub weights_sha256: Option<String>,
+    /// What the backbone makes of the synthetic image.
+    pub self_test: Option<SelfTest>,
 }
 
 /// A closed set of words that a card may use; the first word of each row is
@@ -170,6 +175,56 @@ impl BackboneCard {
         }
         entries.card()
     }
+
+    /// What [`BackboneCard::from_metadata`] reads back.
+    pub fn entries(&self) -> Vec<(String, String)> {
+        let three = |values: [f32; 3]| values.map(|value| value.to_string()).join(",");
+        let mut entries = vec![
+            ("name", self.name.clone()),
+            ("version", self.version.clone()),
+            ("license", self.license.clone()),
+            ("source", self.source.clone()),
+            ("input", self.input.clone()),
+            ("input_height", self.height.to_string()),
+            ("input_width", self.width.to_string()),
+            ("input_layout", self.layout.name().to_owned()),
+            ("channel_order", self.channel_order.name().to_owned()),
+            ("pixel_range", self.pixel_range.name().to_owned()),
+            ("resize_filter", self.resize_filter.name().to_owned()),
+            ("resize_policy", self.resize_policy.name().to_owned()),
+            ("mean", three(self.mean)),
+            ("std", three(self.standard_deviation)),
+            ("feature_output", self.feature_output.clone()),
+            ("feature_dimension", self.feature_dimension.to_string()),
+        ];
+        if self.resize_policy == ResizePolicy::Crop {
+            entries.push(("crop_fraction", self.crop_fraction.to_string()));
+        }
+        let optional = [
+            ("logits_output", self.logits_output.clone()),
+            (
+                "class_count",
+                self.class_count.map(|count| count.to_string()),
+            ),
+            ("classes", self.classes.clone()),
+            ("weights", self.weights.clone()),
+            ("weights_sha256", self.weights_sha256.clone()),
+        ];
+        entries.extend(
+            optional
+                .into_iter()
+                .filter_map(|(key, value)| Some((key, value?))),
+        );
+        if let Some(test) = &self.self_test {
+            let head: Vec<String> = test.head.iter().map(ToString::to_string).collect();
+            entries.push(("check_head", head.join(",")));
+            entries.push(("check_norm", test.norm.to_string()));
+        }
+        let prefixed = entries.into_iter();
+        prefixed
+            .map(|(key, value)| (format!("{PREFIX}{key}"), value))
+            .collect()
+    }
 }
 
 /// The card's entries by their whole keys.
@@ -248,7 +303,24 @@ impl<'a> Entries<'a> {
             },
             classes: self.get("sparkles.classes").map(str::to_owned),
             weights: self.get("sparkles.weights").map(str::to_owned),
+            weights_sha256: self.get("sparkles.weights_sha256").map(str::to_owned),
+            self_test: self.self_test()?,
         })
+    }
+
+    fn self_test(&self) -> Result<Option<SelfTest>, CardError> {
+        if self.get("sparkles.check_head").is_none() {
+            return Ok(None);
+        }
+        let numbers = |text: &str| -> Option<Vec<f32>> {
+            text.split(',')
+                .map(|number| number.trim().parse().ok())
+                .collect()
+        };
+        Ok(Some(SelfTest {
+            head: self.parsed("sparkles.check_head", "numbers", numbers)?,
+            norm: self.parsed("sparkles.check_norm", "a number", |text| text.parse().ok())?,
+        }))
     }
 
     fn get(&self, key: &str) -> Option<&'a str> {
@@ -358,6 +430,9 @@ mod tests {
         assert_eq!(card.resize_policy, ResizePolicy::Crop);
         assert_eq!(card.layout, Layout::ChannelsFirst);
         assert_eq!(card.logits_output, None);
+        let entries = card.entries();
+        let again = entries.iter().map(|(key, value)| (&**key, &**value));
+        assert_eq!(BackboneCard::from_metadata(again), Ok(card.clone()));
         assert_eq!(card.license, "unknown");
     }
 

@@ -3,22 +3,10 @@
 mod jpeg;
 mod raster;
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use crate::error::ImageError;
+use crate::guard::guarded;
 use crate::header::{ImageFormat, ImageHeader};
 use crate::pixels::{AlphaPolicy, Pixels};
-
-thread_local! {
-    static DECODING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread is inside a decoder, where a panic is caught: a panic hook
-/// need not report it.
-pub fn is_decoding() -> bool {
-    DECODING.get()
-}
 
 /// Decodes an image into its stored frame: 8 bits a channel, grey or RGB.
 ///
@@ -37,13 +25,11 @@ pub fn decode(
     header: &ImageHeader,
     alpha: AlphaPolicy,
 ) -> Result<Pixels, ImageError> {
-    DECODING.set(true);
-    let decoded = catch_unwind(AssertUnwindSafe(|| match header.format {
+    let decoded = guarded(|| match header.format {
         ImageFormat::Jpeg => jpeg::decode(bytes, header),
         _ => raster::decode(bytes, header, alpha),
-    }));
-    DECODING.set(false);
-    decoded.unwrap_or_else(|_| {
+    });
+    decoded.unwrap_or_else(|| {
         Err(ImageError::corrupt(
             header.format,
             "the decoder gave up on it",

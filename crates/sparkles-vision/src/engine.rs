@@ -5,14 +5,16 @@
 //! [`Session`](crate::Session) has what is its own, above all its one thread.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use rten::{LoadErrorKind, Model, ModelOptions, NodeId, RunOptions, ThreadPool, ValueOrView};
-use rten_tensor::TensorView;
+use rten_tensor::{Layout as _, TensorView};
 
 use crate::error::BackboneError;
+use crate::guard::guarded;
 
 /// What runs a backbone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -49,6 +51,9 @@ impl FromStr for Engine {
     }
 }
 
+/// What is said of a panic inside an engine.
+const GAVE_UP: &str = "it gave up";
+
 /// A loaded graph with its weights, shared by all sessions.
 #[derive(Clone)]
 pub(crate) struct Network {
@@ -58,9 +63,15 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn load(onnx: Cow<'static, [u8]>) -> Result<Self, BackboneError> {
         let options = ModelOptions::with_all_ops();
-        let model = match onnx {
+        let model = guarded(|| match onnx {
             Cow::Borrowed(bytes) => options.load_static_slice(bytes),
             Cow::Owned(bytes) => options.load(bytes),
+        });
+        let Some(model) = model else {
+            return Err(BackboneError::Load {
+                engine: Engine::Rten,
+                detail: GAVE_UP.to_owned(),
+            });
         };
         let model = model.map_err(|error| match error.kind() {
             LoadErrorKind::UnknownFileType | LoadErrorKind::ParseError => BackboneError::NotOnnx {
@@ -163,14 +174,9 @@ impl Runner {
         let view = TensorView::try_from_data(shape, tensor)
             .map_err(|error| failed(format!("{error:?}")))?;
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.pool)));
-        let values = self
-            .network
-            .model
-            .run(
-                vec![(input, ValueOrView::from(view))],
-                &[output],
-                Some(options),
-            )
+        let inputs = vec![(input, ValueOrView::from(view))];
+        let values = guarded(|| self.network.model.run(inputs, &[output], Some(options)))
+            .ok_or_else(|| failed(GAVE_UP.to_owned()))?
             .map_err(|error| failed(error.to_string()))?;
         let value = values.into_iter().next();
         let tensor = value
@@ -181,4 +187,49 @@ impl Runner {
         values.shrink_to_fit();
         Ok(values)
     }
+}
+
+/// Whether a file can be loaded, or why not.
+pub(crate) fn can_load(onnx: Vec<u8>) -> Result<(), String> {
+    match load_plain(onnx) {
+        Ok(_) => Ok(()),
+        // The last words name the reason, those before it the place.
+        Err(error) => Err(error.rsplit(": ").next().unwrap_or_default().to_owned()),
+    }
+}
+
+/// The shapes of some values of a graph for an input of zeros.
+pub(crate) fn shapes(
+    onnx: Vec<u8>,
+    input: &str,
+    shape: &[usize],
+    values: &[&str],
+) -> Result<HashMap<String, Vec<usize>>, String> {
+    let model = load_plain(onnx)?;
+    let node = |name: &str| model.node_id(name).map_err(|error| error.to_string());
+    let ids = values
+        .iter()
+        .map(|name| node(name))
+        .collect::<Result<Vec<_>, _>>()?;
+    let zeros = vec![0f32; shape.iter().product()];
+    let view =
+        TensorView::try_from_data(shape, zeros.as_slice()).map_err(|error| format!("{error:?}"))?;
+    let pool = Arc::new(ThreadPool::with_num_threads(1));
+    let options = RunOptions::default().with_thread_pool(Some(pool));
+    let inputs = vec![(node(input)?, ValueOrView::from(view))];
+    let found = guarded(|| model.run(inputs, &ids, Some(options)))
+        .ok_or(GAVE_UP)?
+        .map_err(|error| error.to_string())?;
+    let shapes = found.iter().map(|value| value.shape().to_vec());
+    let names = values.iter().map(|name| (*name).to_owned());
+    Ok(names.zip(shapes).collect())
+}
+
+/// A graph as it stands in the file: an optimised one lacks some of its values.
+fn load_plain(onnx: Vec<u8>) -> Result<Model, String> {
+    let mut options = ModelOptions::with_all_ops();
+    options.enable_optimization(false);
+    guarded(|| options.load(onnx))
+        .ok_or(GAVE_UP)?
+        .map_err(|error| error.to_string())
 }

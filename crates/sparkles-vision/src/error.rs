@@ -188,3 +188,171 @@ pub enum BackboneError {
     #[error("the card names no `sparkles.logits_output`")]
     NoLogits,
 }
+
+/// Why a network could not be built from its weights.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WeightsError {
+    /// The file is no safetensors file, or its header lies.
+    #[error("cannot read the weights as safetensors")]
+    File {
+        /// What the reader said.
+        source: safetensors::SafeTensorError,
+    },
+    /// A tensor is not there.
+    #[error("there is no tensor `{name}`: these are the weights of another network")]
+    Missing {
+        /// Its name.
+        name: String,
+    },
+    /// A tensor has another shape.
+    #[error("tensor `{name}` has shape {found:?}, expected {expected:?}")]
+    Shape {
+        /// Its name.
+        name: String,
+        /// The shape that the network needs.
+        expected: Vec<usize>,
+        /// Its shape.
+        found: Vec<usize>,
+    },
+    /// A tensor holds no floats of a known kind.
+    #[error("tensor `{name}` holds {found}, expected 32- or 16-bit floats")]
+    Type {
+        /// Its name.
+        name: String,
+        /// What it holds.
+        found: String,
+    },
+    /// A tensor holds infinities or what is no number.
+    #[error("tensor `{name}` holds values that are not finite")]
+    NotFinite {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Why an ONNX file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OnnxError {
+    /// The bytes are no ONNX file, or not all of one.
+    #[error("not an ONNX file: {detail}")]
+    NotOnnx {
+        /// What the parser met.
+        detail: String,
+    },
+    /// A value is used that nothing has made yet: it is missing, or the nodes go
+    /// in a circle.
+    #[error("{node} uses `{value}`, which nothing before it makes")]
+    UnknownValue {
+        /// The value.
+        value: String,
+        /// The node that uses it.
+        node: String,
+    },
+    /// A value is made twice.
+    #[error("`{value}` is made twice")]
+    DoubledValue {
+        /// The value.
+        value: String,
+    },
+    /// A constant has more or fewer values than its shape says.
+    #[error("constant `{name}` of shape {shape:?} has {found} values")]
+    Constant {
+        /// The constant.
+        name: String,
+        /// Its shape.
+        shape: Vec<i64>,
+        /// Its values.
+        found: usize,
+    },
+    /// A constant of an unknown type.
+    #[error("constant `{name}` is of type {data_type}, which is unknown")]
+    ConstantType {
+        /// The constant.
+        name: String,
+        /// Number of its type.
+        data_type: i32,
+    },
+    /// Constants lie in a file that is not below the folder of this one.
+    #[error("constants lie in `{path}`, which is not a file beside it")]
+    ExternalPath {
+        /// The path that the file names.
+        path: String,
+    },
+    /// A file with constants cannot be read.
+    #[error("constants lie in `{path}`: {detail}")]
+    External {
+        /// The path that the file names.
+        path: String,
+        /// Why not.
+        detail: String,
+    },
+    /// A value to cut at that the graph does not have.
+    #[error("there is no value `{name}` to cut at{}", list_names(closest))]
+    NoSuchValue {
+        /// What was asked for.
+        name: String,
+        /// Values that are called alike.
+        closest: Vec<String>,
+    },
+    /// The layer that classifies was not found.
+    #[error("cannot tell where the classifier begins: there is no layer with weights")]
+    NoClassifier,
+    /// The card that the file carries is odd.
+    #[error("cannot read its card")]
+    Card(#[from] CardError),
+    /// Neither the file nor the user says how pixels are prepared.
+    #[error("it carries no card, and nothing says how its pixels are prepared")]
+    NoPreprocessing,
+    /// An input that takes no images.
+    #[error(
+        "input `{name}` of shape {} takes no images in colour",
+        show_shape(shape)
+    )]
+    InputShape {
+        /// The input.
+        name: String,
+        /// Its axes.
+        shape: Vec<Option<usize>>,
+    },
+    /// An input whose rows and columns are open.
+    #[error("input `{name}` leaves its rows and columns open")]
+    InputSide {
+        /// The input.
+        name: String,
+    },
+    /// The engine cannot run the graph.
+    #[error("the engine cannot run it")]
+    CannotRun,
+    /// A value that is neither a vector nor maps.
+    #[error("`{name}` is of shape {shape:?}, neither one vector nor maps of an image")]
+    FeatureShape {
+        /// The value.
+        name: String,
+        /// Its shape for one image.
+        shape: Vec<usize>,
+    },
+    /// A graph with no input for images, or several.
+    #[error("the graph has {found} inputs, expected one for images")]
+    Inputs {
+        /// How many inputs it has.
+        found: usize,
+    },
+}
+
+/// `[?, 3, 224, 224]`.
+fn show_shape(shape: &[Option<usize>]) -> String {
+    let axes = shape.iter();
+    let axes: Vec<String> = axes
+        .map(|axis| axis.map_or_else(|| "?".to_owned(), |axis| axis.to_string()))
+        .collect();
+    format!("[{}]", axes.join(", "))
+}
+
+fn list_names(names: &[String]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    format!("\n  closest: {}", names.join(", "))
+}

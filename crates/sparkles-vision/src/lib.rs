@@ -43,26 +43,36 @@
 //! # }
 //! ```
 
+mod architecture;
 mod backbone;
 mod card;
 mod decode;
 mod engine;
 mod error;
 mod featurizer;
+mod guard;
 mod header;
+mod onnx;
 mod orientation;
 mod pixels;
 mod preprocess;
+mod preset;
+mod self_test;
 
+pub use architecture::{Architecture, Weights};
 pub use backbone::{Backbone, Session};
 pub use card::{BackboneCard, ChannelOrder, Layout, PixelRange, ResizeFilter, ResizePolicy};
-pub use decode::{decode, is_decoding};
+pub use decode::decode;
 pub use engine::Engine;
-pub use error::{BackboneError, CardError, ImageError};
+pub use error::{BackboneError, CardError, ImageError, OnnxError, WeightsError};
 pub use featurizer::Featurizer;
+pub use guard::is_guarded;
 pub use header::{ImageFormat, ImageHeader, MAX_PIXELS, read_header};
+pub use onnx::{Endpoint, Inspection, OnnxFile, Pooling};
 pub use orientation::Orientation;
 pub use pixels::{AlphaPolicy, Pixels};
+pub use preset::{CardSettings, Preset};
+pub use self_test::SelfTest;
 
 /// The version of everything between bytes and tensor. It is part of a feature
 /// key: raise it whenever a decoder, a conversion or the resize changes a value.

@@ -2,7 +2,7 @@
 
 use sparkles_data::DataError;
 use sparkles_learn::LearnError;
-use sparkles_vision::BackboneError;
+use sparkles_vision::{Architecture, BackboneError, OnnxError, WeightsError};
 
 /// A failure of a verb. [`Error::hint`] says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -22,8 +22,49 @@ pub enum Error {
         /// Why not.
         source: BackboneError,
     },
+    /// An ONNX file.
+    #[error("cannot use `{file}`")]
+    Onnx {
+        /// The file.
+        file: String,
+        /// Why not.
+        source: OnnxError,
+    },
+    /// Weights that do not fit a network.
+    #[error("cannot build `{name}`")]
+    Weights {
+        /// The network.
+        name: String,
+        /// Why not.
+        source: WeightsError,
+    },
+    /// A backbone that is known but not here.
+    #[error("backbone `{name}` is not on this machine")]
+    NotPulled {
+        /// Its name.
+        name: String,
+    },
+    /// Something is in the way of a new backbone.
+    #[error("`{location}` already exists")]
+    BackboneExists {
+        /// The file.
+        location: String,
+    },
+    /// A backbone without a self-test.
+    #[error("backbone `{name}` carries no self-test")]
+    NoSelfTest {
+        /// Its name.
+        name: String,
+    },
+    /// There is no folder for the user's caches.
+    #[error("cannot tell where pulled backbones belong: there is no home folder")]
+    NoHome,
     /// A name that is neither a backbone nor a file.
-    #[error("there is no backbone `{name}`: known is `{}`", crate::EMBEDDED)]
+    #[error(
+        "there is no backbone `{name}`: known are `{}`, `{}`",
+        crate::EMBEDDED,
+        Architecture::ALL.map(Architecture::name).join("`, `")
+    )]
     UnknownBackbone {
         /// What was asked for.
         name: String,
@@ -341,6 +382,35 @@ impl Error {
             } => "name the photos' folder with `--images`; paths in a label table start at the \
                  table's folder"
                 .to_owned(),
+            Self::NotPulled { name } => format!(
+                "`sparkles backbone pull {name} --from FILE.safetensors` builds it of its published \
+                 weights"
+            ),
+            Self::BackboneExists { .. } => "give another `--out`, or remove it first".to_owned(),
+            Self::NoHome => "set `SPARKLES_HOME` to a folder".to_owned(),
+            Self::NoSelfTest { .. } => {
+                "`sparkles backbone cut` writes one into the file that it makes".to_owned()
+            }
+            Self::Onnx {
+                source: OnnxError::NoPreprocessing,
+                ..
+            } => "`--preset torchvision`, `--preset keras-tf` or `--preset keras-caffe`, and \
+                 `--mean`, `--std`, … where it departs from them"
+                .to_owned(),
+            Self::Onnx {
+                source: OnnxError::InputSide { .. },
+                ..
+            } => "`--size N` says how many there are".to_owned(),
+            Self::Onnx {
+                source: OnnxError::NoClassifier | OnnxError::FeatureShape { .. },
+                ..
+            } => "`--output VALUE` says where to cut; `sparkles backbone inspect FILE --values` \
+                  lists them"
+                .to_owned(),
+            Self::Onnx {
+                source: OnnxError::CannotRun,
+                ..
+            } => "`sparkles backbone inspect FILE` says which operators it cannot run".to_owned(),
             Self::NoImageLocations => {
                 "name a folder, files or a glob with `--images`, or a table with a location column \
                  with `--labels`"

@@ -48,7 +48,11 @@ mod progress;
 mod selection;
 mod train;
 
-pub use backbone::{EMBEDDED, open_backbone};
+pub use backbone::{
+    CheckSummary, CutRequest, EMBEDDED, InspectSummary, ListedBackbone, PullRequest, PullSummary,
+    WeightSource, backbones_folder, check as check_backbone, cut as cut_backbone,
+    inspect as inspect_backbone, list as list_backbones, open_backbone, pull as pull_backbone,
+};
 pub use error::Error;
 pub use evaluate::{
     EvaluateRequest, EvaluateSummary, LabelMetrics, Mistake, On, PredictionRow, evaluate,
@@ -65,5 +69,8 @@ pub use progress::{NoProgress, Progress};
 pub use selection::{Both, LabelSelection, SelectedLabel};
 pub use sparkles_data::{DataError, Dataset, Location, RejectReason, Stores};
 pub use sparkles_learn::{Family, LogisticRegression, Part, SplitRatio};
-pub use sparkles_vision::{AlphaPolicy, is_decoding};
+pub use sparkles_vision::{
+    AlphaPolicy, Architecture, BackboneCard, CardSettings, ChannelOrder, Endpoint, Inspection,
+    PixelRange, Pooling, Preset, ResizeFilter, ResizePolicy, SelfTest, is_guarded,
+};
 pub use train::{TrainRequest, TrainSummary, train};

@@ -226,7 +226,11 @@ impl Model {
         let backbone = if stage.file.is_none() {
             ModelBackbone::Embedded
         } else {
-            let bytes = stores.read(&Location::parse(name)?)?;
+            let location = crate::backbone::backbone_file(name)?;
+            let bytes = match location {
+                Some(location) => stores.read(&location)?,
+                None => bytes::Bytes::from_static(sparkles_lite0::ONNX),
+            };
             ModelBackbone::File(bytes.as_ref().into())
         };
         Ok(Self {

@@ -1,5 +1,6 @@
 //! One function a verb: arguments to a request, the summary to text.
 
+mod backbone;
 mod evaluate;
 mod explore;
 mod featurize;
@@ -9,6 +10,7 @@ mod predict;
 mod sql;
 mod train;
 
+pub(crate) use backbone::backbone;
 pub(crate) use evaluate::{evaluate, render as render_evaluate};
 pub(crate) use explore::{explore, render as render_explore};
 pub(crate) use featurize::{featurize, render as render_featurize};

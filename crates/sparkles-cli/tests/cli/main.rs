@@ -7,6 +7,7 @@
 )]
 
 mod again;
+mod backbones;
 mod determinism;
 mod labels;
 mod messages;

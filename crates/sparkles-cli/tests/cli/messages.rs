@@ -17,12 +17,17 @@ fn help_texts() {
         "train",
         "evaluate",
         "predict",
+        "backbone",
     ];
     if cfg!(feature = "sql") {
         verbs.push("sql");
     }
     for verb in verbs {
         assert_snapshot!(format!("help-{verb}"), desk.succeed(&[verb, "--help"]));
+    }
+    for action in ["list", "pull", "inspect", "cut", "check"] {
+        let help = desk.succeed(&["backbone", action, "--help"]);
+        assert_snapshot!(format!("help-backbone-{action}"), help);
     }
 }
 

@@ -1,0 +1,135 @@
+//! Layers of a network with their weights.
+
+use super::weights::Weights;
+use crate::error::WeightsError;
+use crate::onnx::{GraphBuilder, Value, Window};
+
+/// The input of every network here.
+pub(super) const INPUT: &str = "image";
+
+/// A network in the making: the graph, and where its weights come from.
+pub(super) struct Layers<'a, 'w> {
+    graph: GraphBuilder,
+    weights: &'a Weights<'w>,
+    /// ε of the normalisations.
+    epsilon: f64,
+}
+
+/// A whole network: its graph and its two outputs.
+pub(super) struct Network {
+    pub(super) graph: GraphBuilder,
+    pub(super) features: Value,
+    pub(super) logits: Value,
+}
+
+impl<'a, 'w> Layers<'a, 'w> {
+    /// A network for square images in colour.
+    pub(super) fn new(
+        name: &str,
+        side: usize,
+        weights: &'a Weights<'w>,
+        epsilon: f64,
+    ) -> (Self, Value) {
+        let (graph, image) = GraphBuilder::new(name, INPUT, [3, side, side]);
+        let layers = Self {
+            graph,
+            weights,
+            epsilon,
+        };
+        (layers, image)
+    }
+
+    pub(super) fn finish(self, features: Value, logits: Value) -> Network {
+        Network {
+            graph: self.graph,
+            features,
+            logits,
+        }
+    }
+
+    /// A convolution and the normalisation behind it, by their names.
+    pub(super) fn convolution_norm(
+        &mut self,
+        input: &Value,
+        (convolution, norm): (&str, &str),
+        channels: usize,
+        window: Window,
+    ) -> Result<Value, WeightsError> {
+        let [rows, columns] = window.kernel;
+        let shape = [channels, input.channels, rows, columns];
+        let weights =
+            self.weights
+                .normalised_convolution(convolution, norm, shape, self.epsilon)?;
+        Ok(self.graph.convolution(input, convolution, window, weights))
+    }
+
+    /// A convolution with a bias.
+    pub(super) fn convolution_bias(
+        &mut self,
+        input: &Value,
+        name: &str,
+        channels: usize,
+        window: Window,
+    ) -> Result<Value, WeightsError> {
+        let [rows, columns] = window.kernel;
+        let shape = [channels, input.channels, rows, columns];
+        let weights = self.weights.convolution(name, shape, true)?;
+        Ok(self.graph.convolution(input, name, window, weights))
+    }
+
+    /// A convolution of each channel for itself, without a bias.
+    pub(super) fn depthwise(
+        &mut self,
+        input: &Value,
+        name: &str,
+        window: Window,
+    ) -> Result<Value, WeightsError> {
+        let [rows, columns] = window.kernel;
+        let shape = [input.channels, 1, rows, columns];
+        let weights = self.weights.convolution(name, shape, false)?;
+        Ok(self.graph.convolution(input, name, window, weights))
+    }
+
+    /// A matrix and a bias, both of the weights `name`; the output is called
+    /// `output`.
+    pub(super) fn linear(
+        &mut self,
+        input: &Value,
+        name: &str,
+        output: &str,
+        outputs: usize,
+    ) -> Result<Value, WeightsError> {
+        let shape = [outputs, input.channels];
+        let matrix = self.weights.tensor(&format!("{name}.weight"), &shape)?;
+        let bias = self.weights.tensor(&format!("{name}.bias"), &[outputs])?;
+        Ok(self.graph.linear(input, output, &matrix, &bias))
+    }
+
+    pub(super) fn relu(&mut self, input: &Value) -> Value {
+        self.graph.relu(input, &format!("{}.relu", input.name))
+    }
+
+    pub(super) fn relu_named(&mut self, input: &Value, name: &str) -> Value {
+        self.graph.relu(input, name)
+    }
+
+    pub(super) fn max_pool(&mut self, input: &Value, name: &str, window: Window) -> Value {
+        self.graph.max_pool(input, name, window)
+    }
+
+    pub(super) fn average_pool(&mut self, input: &Value, name: &str, window: Window) -> Value {
+        self.graph.average_pool(input, name, window)
+    }
+
+    pub(super) fn concatenate(&mut self, inputs: &[Value], name: &str) -> Value {
+        self.graph.concatenate(inputs, name)
+    }
+
+    pub(super) fn add(&mut self, left: &Value, right: &Value, name: &str) -> Value {
+        self.graph.add(left, right, name)
+    }
+
+    pub(super) fn global_average(&mut self, input: &Value, name: &str) -> Value {
+        self.graph.global_average(input, name)
+    }
+}

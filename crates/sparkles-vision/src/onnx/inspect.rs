@@ -1,0 +1,237 @@
+//! What a graph consists of, what it costs, and what the engine makes of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::Serialize;
+
+use super::file::{Endpoint, OnnxFile, element_count, node_name};
+use super::proto::{Graph, Model, Node, Tensor, TensorType, Type, TypeValue, ValueInfo};
+use crate::engine;
+use crate::error::OnnxError;
+
+/// The most values of an image that a graph is tried on.
+const MOST_VALUES: usize = 3 * 4096 * 4096;
+
+/// What is in an ONNX file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Inspection {
+    /// Version of the file format.
+    pub ir_version: i64,
+    /// Version of the standard operators.
+    pub opset: i64,
+    /// The program that wrote it.
+    pub producer: String,
+    /// Inputs that are no constants.
+    pub inputs: Vec<Endpoint>,
+    /// Outputs.
+    pub outputs: Vec<Endpoint>,
+    /// How often each operator occurs.
+    pub operators: BTreeMap<String, u64>,
+    /// Values of all constants together.
+    pub parameters: u64,
+    /// Multiplications with an addition of convolutions and matrix products, for
+    /// one image; `None` where the engine cannot run the graph.
+    pub multiply_adds: Option<u64>,
+    /// What the engine cannot run: the operator, and why.
+    pub unsupported: Vec<String>,
+    /// The values that the graph can be cut at, in order: name and operator.
+    pub values: Vec<(String, String)>,
+}
+
+impl OnnxFile {
+    /// Counts what is in the file, and runs it once on zeros to see the shapes.
+    pub fn inspect(&self) -> Result<Inspection, OnnxError> {
+        let graph = self.graph()?;
+        let mut operators = BTreeMap::new();
+        for node in &graph.node {
+            *operators.entry(operator(node)).or_insert(0) += 1;
+        }
+        let counts = graph.initializer.iter().filter_map(element_count);
+        let opsets = self.model.opset_import.iter();
+        let unsupported = self.unsupported(graph);
+        Ok(Inspection {
+            ir_version: self.model.ir_version,
+            opset: opsets
+                .filter(|set| set.domain.is_empty() || set.domain == "ai.onnx")
+                .map(|set| set.version)
+                .max()
+                .unwrap_or(0),
+            producer: format!(
+                "{} {}",
+                self.model.producer_name, self.model.producer_version
+            )
+            .trim()
+            .to_owned(),
+            inputs: self.inputs(),
+            outputs: self.outputs(),
+            operators,
+            parameters: counts.map(|count| count as u64).sum(),
+            multiply_adds: if unsupported.is_empty() {
+                self.multiply_adds(graph)
+            } else {
+                None
+            },
+            unsupported,
+            values: graph
+                .node
+                .iter()
+                .flat_map(|node| {
+                    let outputs = node.output.iter().filter(|output| !output.is_empty());
+                    outputs.map(|output| (output.clone(), operator(node)))
+                })
+                .collect(),
+        })
+    }
+
+    /// The shapes of some values for one image of zeros, as the engine finds them.
+    pub(crate) fn shapes(&self, values: &[&str]) -> Option<HashMap<String, Vec<usize>>> {
+        let inputs = self.inputs();
+        let [input] = inputs.as_slice() else {
+            return None;
+        };
+        let mut shape = Vec::new();
+        for (axis, length) in input.shape.iter().enumerate() {
+            // The first axis is the batch.
+            shape.push(if axis == 0 { 1 } else { (*length)? });
+        }
+        let count = shape
+            .iter()
+            .try_fold(1usize, |count, side| count.checked_mul(*side));
+        if count.is_none_or(|count| count > MOST_VALUES) {
+            return None;
+        }
+        engine::shapes(self.encode(), &input.name, &shape, values).ok()
+    }
+
+    fn multiply_adds(&self, graph: &Graph) -> Option<u64> {
+        let constants: HashMap<&str, &Tensor> = graph
+            .initializer
+            .iter()
+            .map(|tensor| (tensor.name.as_str(), tensor))
+            .collect();
+        // Constants may be cast before they are used.
+        let mut makers: HashMap<&str, &Node> = HashMap::new();
+        for node in &graph.node {
+            makers.extend(node.output.iter().map(|output| (output.as_str(), node)));
+        }
+        let products: Vec<&Node> = graph
+            .node
+            .iter()
+            .filter(|node| matches!(node.op_type.as_str(), "Conv" | "Gemm" | "MatMul"))
+            .collect();
+        let outputs: Vec<&str> = products
+            .iter()
+            .filter_map(|node| node.output.first().map(String::as_str))
+            .collect();
+        let shapes = self.shapes(&outputs)?;
+        let mut sum = 0u64;
+        for node in products {
+            let output: u64 = shapes
+                .get(node.output.first()?)?
+                .iter()
+                .map(|side| *side as u64)
+                .product();
+            let Some(weights) = node
+                .input
+                .get(1)
+                .and_then(|name| constant(name, &constants, &makers))
+            else {
+                continue;
+            };
+            let count = element_count(weights)? as u64;
+            // Outputs times the inputs that each of them sums over.
+            let outputs_of_weights = match node.op_type.as_str() {
+                "Conv" => weights.dims.first(),
+                "Gemm" if is_transposed(node) => weights.dims.first(),
+                _ => weights.dims.last(),
+            };
+            let outputs_of_weights = u64::try_from(*outputs_of_weights?).ok()?.max(1);
+            sum = sum.checked_add(output.checked_mul(count / outputs_of_weights)?)?;
+        }
+        Some(sum)
+    }
+
+    /// The operators that the engine refuses, each with its reason.
+    fn unsupported(&self, graph: &Graph) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let mut unsupported = Vec::new();
+        for node in &graph.node {
+            let settings: BTreeSet<&str> = node
+                .attribute
+                .iter()
+                .map(|attribute| attribute.name.as_str())
+                .collect();
+            if !seen.insert((operator(node), settings)) {
+                continue;
+            }
+            if let Err(reason) = engine::can_load(self.alone(node).encode()) {
+                unsupported.push(format!("{}: {reason}", node_name(node)));
+            }
+        }
+        unsupported
+    }
+
+    /// A graph of that node alone.
+    fn alone(&self, node: &Node) -> Self {
+        let value = |name: &String| ValueInfo {
+            name: name.clone(),
+            r#type: Some(Type {
+                value: Some(TypeValue::Tensor(TensorType {
+                    elem_type: super::proto::FLOAT,
+                    shape: None,
+                })),
+                denotation: String::new(),
+            }),
+            ..ValueInfo::default()
+        };
+        let named = |names: &[String]| {
+            let names = names.iter().filter(|name| !name.is_empty());
+            let distinct: BTreeSet<&String> = names.collect();
+            distinct.into_iter().map(value).collect()
+        };
+        Self {
+            model: Model {
+                ir_version: self.model.ir_version,
+                opset_import: self.model.opset_import.clone(),
+                graph: Some(Graph {
+                    name: "node".to_owned(),
+                    input: named(&node.input),
+                    output: named(&node.output),
+                    node: vec![node.clone()],
+                    ..Graph::default()
+                }),
+                ..Model::default()
+            },
+        }
+    }
+}
+
+/// The constant that a value is made of, be it cast or turned on the way.
+fn constant<'a>(
+    mut name: &'a str,
+    constants: &HashMap<&'a str, &'a Tensor>,
+    makers: &HashMap<&'a str, &'a Node>,
+) -> Option<&'a Tensor> {
+    // There are no more steps than nodes.
+    for _ in 0..=makers.len() {
+        if let Some(tensor) = constants.get(name) {
+            return Some(tensor);
+        }
+        name = makers.get(name)?.input.first()?;
+    }
+    None
+}
+
+/// The operator's name, with its domain where it is no standard one.
+fn operator(node: &Node) -> String {
+    if node.domain.is_empty() || node.domain == "ai.onnx" {
+        node.op_type.clone()
+    } else {
+        format!("{}.{}", node.domain, node.op_type)
+    }
+}
+
+fn is_transposed(node: &Node) -> bool {
+    let mut attributes = node.attribute.iter();
+    attributes.any(|attribute| attribute.name == "transB" && attribute.i != 0)
+}

@@ -1,0 +1,12 @@
+//! ONNX files: read, checked, cut, made.
+
+mod builder;
+mod cut;
+mod file;
+mod inspect;
+mod proto;
+
+pub(crate) use builder::{ConvolutionWeights, GraphBuilder, Value, Window};
+pub use cut::Pooling;
+pub use file::{Endpoint, OnnxFile};
+pub use inspect::Inspection;
