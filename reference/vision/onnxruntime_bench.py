@@ -1,6 +1,6 @@
 """Photos to features with Pillow and ONNX Runtime, two processes of one thread each.
 
-Usage: python onnxruntime_bench.py MODEL.onnx FOLDER
+Usage: python onnxruntime_bench.py MODEL.onnx FOLDER, a model that carries a card
 Prints photos a second and the peak memory of both processes together.
 Made with onnxruntime 1.32, Pillow 13.0, numpy 2.4.
 """
@@ -16,15 +16,23 @@ import onnxruntime
 from PIL import Image, ImageOps
 
 
-def tensor(path):
+FILTERS = {"bicubic": Image.BICUBIC, "bilinear": Image.BILINEAR}
+
+
+def tensor(path, card):
+    """The input of a card that crops, as Pillow makes it."""
+    target = int(card["input_height"])
+    short = int(target / float(card["crop_fraction"]) + 0.5)
     image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
-    width, height = image.size
-    scale = 256 / min(width, height)
-    size = [256 if side == min(width, height) else int(side * scale + 0.5) for side in (width, height)]
-    image = image.resize(size, Image.BICUBIC)
-    left, top = ((side - 224) // 2 for side in image.size)
-    pixels = numpy.asarray(image.crop((left, top, left + 224, top + 224)), numpy.float32)
-    return ((pixels - 127) / 128).transpose(2, 0, 1)[None]
+    scale = short / min(image.size)
+    size = [short if side == min(image.size) else int(side * scale + 0.5) for side in image.size]
+    image = image.resize(size, FILTERS[card["resize_filter"]])
+    left, top = ((side - target) // 2 for side in image.size)
+    pixels = numpy.asarray(image.crop((left, top, left + target, top + target)), numpy.float32)
+    if card["pixel_range"] == "0..1":
+        pixels = pixels / 255
+    mean, deviation = (numpy.array(card[key].split(","), numpy.float32) for key in ("mean", "std"))
+    return ((pixels - mean) / deviation).astype(numpy.float32).transpose(2, 0, 1)[None]
 
 
 def work(arguments):
@@ -32,9 +40,11 @@ def work(arguments):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    metadata = session.get_modelmeta().custom_metadata_map
+    card = {key.removeprefix("sparkles."): value for key, value in metadata.items()}
     begun = time.perf_counter()
     for path in paths:
-        session.run(["features"], {"image": tensor(path)})
+        session.run([card["feature_output"]], {card["input"]: tensor(path, card)})
     seconds = time.perf_counter() - begun
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 

@@ -436,7 +436,7 @@ pub(crate) struct PullArguments {
     #[arg(long, value_name = "SEED", conflicts_with = "from")]
     pub(crate) random: Option<u64>,
     /// File to write [default: the folder of pulled backbones, found by name]
-    #[arg(long, value_name = "FILE.onnx")]
+    #[arg(long, value_name = "FILE.onnx", value_parser = onnx_file)]
     pub(crate) out: Option<String>,
     /// How the summary is written
     #[arg(long, value_enum, default_value = "text")]
@@ -487,7 +487,7 @@ pub(crate) struct CutArguments {
     #[command(flatten)]
     pub(crate) card: CardFlags,
     /// File to write; must not exist yet
-    #[arg(long, value_name = "FILE.onnx")]
+    #[arg(long, value_name = "FILE.onnx", value_parser = onnx_file)]
     pub(crate) out: String,
     /// How the summary is written
     #[arg(long, value_enum, default_value = "text")]
@@ -552,6 +552,14 @@ impl CardFlags {
             source: self.source.clone(),
         }
     }
+}
+
+fn onnx_file(text: &str) -> Result<String, String> {
+    let extension = std::path::Path::new(text).extension();
+    if extension.is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) {
+        return Ok(text.to_owned());
+    }
+    Err("expected a file that ends in .onnx".to_owned())
 }
 
 fn word<T: std::str::FromStr>(text: &str) -> Result<T, String> {

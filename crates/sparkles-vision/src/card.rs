@@ -312,14 +312,16 @@ impl<'a> Entries<'a> {
         if self.get("sparkles.check_head").is_none() {
             return Ok(None);
         }
-        let numbers = |text: &str| -> Option<Vec<f32>> {
-            text.split(',')
-                .map(|number| number.trim().parse().ok())
-                .collect()
+        let finite = |text: &str| {
+            text.trim()
+                .parse()
+                .ok()
+                .filter(|value: &f32| value.is_finite())
         };
+        let numbers = |text: &str| -> Option<Vec<f32>> { text.split(',').map(finite).collect() };
         Ok(Some(SelfTest {
             head: self.parsed("sparkles.check_head", "numbers", numbers)?,
-            norm: self.parsed("sparkles.check_norm", "a number", |text| text.parse().ok())?,
+            norm: self.parsed("sparkles.check_norm", "a number", finite)?,
         }))
     }
 

@@ -176,6 +176,14 @@ pub enum BackboneError {
         /// What the engine gave.
         found: usize,
     },
+    /// Features that are no numbers.
+    #[error("{odd} of its {values} features are not finite")]
+    NotFinite {
+        /// How many are not.
+        odd: usize,
+        /// How many there are.
+        values: usize,
+    },
     /// A tensor of another length than the input takes.
     #[error("the input takes {expected} values, found {found}")]
     Input {
@@ -297,7 +305,7 @@ pub enum OnnxError {
         closest: Vec<String>,
     },
     /// The layer that classifies was not found.
-    #[error("cannot tell where the classifier begins: there is no layer with weights")]
+    #[error("cannot tell where the classifier begins: its last steps are no fully connected layer")]
     NoClassifier,
     /// The card that the file carries is odd.
     #[error("cannot read its card")]
@@ -316,6 +324,31 @@ pub enum OnnxError {
         /// Its axes.
         shape: Vec<Option<usize>>,
     },
+    /// An input of other numbers than 32-bit floats.
+    #[error("input `{name}` takes no 32-bit floats")]
+    InputType {
+        /// The input.
+        name: String,
+    },
+    /// A side that was asked for, of an input that has another.
+    #[error("input `{name}` has {found} rows or columns, not {asked}")]
+    OtherSide {
+        /// The input.
+        name: String,
+        /// What the graph says.
+        found: usize,
+        /// What was asked for.
+        asked: u32,
+    },
+    /// Maps of a network whose images lie channels last.
+    #[error("`{name}` holds maps, and nothing says on which axis their channels lie")]
+    MapsLayout {
+        /// The value.
+        name: String,
+    },
+    /// Constants in a form that is not read.
+    #[error("it holds sparse constants, which are not supported")]
+    Sparse,
     /// An input whose rows and columns are open.
     #[error("input `{name}` leaves its rows and columns open")]
     InputSide {
@@ -323,8 +356,11 @@ pub enum OnnxError {
         name: String,
     },
     /// The engine cannot run the graph.
-    #[error("the engine cannot run it")]
-    CannotRun,
+    #[error("the engine cannot run it: {detail}")]
+    CannotRun {
+        /// What it said.
+        detail: String,
+    },
     /// A value that is neither a vector nor maps.
     #[error("`{name}` is of shape {shape:?}, neither one vector nor maps of an image")]
     FeatureShape {

@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use crate::card::{BackboneCard, ChannelOrder, Layout, PixelRange, ResizeFilter, ResizePolicy};
+use crate::card::{
+    BackboneCard, ChannelOrder, Layout, MOST_SIDE, PixelRange, ResizeFilter, ResizePolicy,
+};
 use crate::error::OnnxError;
 use crate::onnx::Endpoint;
 
@@ -74,9 +76,13 @@ pub(crate) struct ImageInput {
 }
 
 impl ImageInput {
-    /// The rows, columns and order of axes of an input; `side` where the graph
-    /// leaves rows and columns open.
-    pub(crate) fn of(input: &Endpoint, side: Option<u32>) -> Result<Self, OnnxError> {
+    /// The rows, columns and order of axes of an input; `side`, or else what the
+    /// file's own card says, where the graph leaves rows and columns open.
+    pub(crate) fn of(
+        input: &Endpoint,
+        side: Option<u32>,
+        own: Option<&BackboneCard>,
+    ) -> Result<Self, OnnxError> {
         let wrong = || OnnxError::InputShape {
             name: input.name.clone(),
             shape: input.shape.clone(),
@@ -86,21 +92,28 @@ impl ImageInput {
             [_, rows, columns, Some(3)] => (Layout::ChannelsLast, *rows, *columns),
             _ => return Err(wrong()),
         };
-        let length = |axis: Option<usize>| {
-            let axis = axis.and_then(|axis| u32::try_from(axis).ok()).or(side);
-            axis.filter(|axis| (1..=crate::card::MOST_SIDE).contains(axis))
+        let length = |axis: Option<usize>, own: Option<u32>| match (axis, side) {
+            (Some(found), Some(asked)) if u32::try_from(found) != Ok(asked) => {
+                Err(OnnxError::OtherSide {
+                    name: input.name.clone(),
+                    found,
+                    asked,
+                })
+            }
+            (Some(found), _) => u32::try_from(found)
+                .ok()
+                .filter(|side| (1..=MOST_SIDE).contains(side))
+                .ok_or_else(wrong),
+            (None, side) => side.or(own).ok_or_else(|| OnnxError::InputSide {
+                name: input.name.clone(),
+            }),
         };
-        match (length(rows), length(columns)) {
-            (Some(height), Some(width)) => Ok(Self {
-                name: input.name.clone(),
-                height,
-                width,
-                layout,
-            }),
-            _ => Err(OnnxError::InputSide {
-                name: input.name.clone(),
-            }),
-        }
+        Ok(Self {
+            name: input.name.clone(),
+            height: length(rows, own.map(|own| own.height))?,
+            width: length(columns, own.map(|own| own.width))?,
+            layout,
+        })
     }
 }
 
@@ -189,7 +202,7 @@ fn preset_card(preset: Preset, own: Option<&BackboneCard>, name: &str) -> Backbo
         crop_fraction: 0.875,
         mean,
         standard_deviation,
-        feature_output: String::new(),
+        feature_output: own.map_or_else(String::new, |own| own.feature_output.clone()),
         feature_dimension: 0,
         logits_output: own.and_then(|own| own.logits_output.clone()),
         class_count: own.and_then(|own| own.class_count),

@@ -27,6 +27,13 @@ impl SelfTest {
     /// `0.9 sin(0.11 x + 0.7 c) cos(0.07 y − 0.3 c)`.
     pub fn run(backbone: &Backbone) -> Result<Self, BackboneError> {
         let features = backbone.session()?.features(&synthetic(backbone))?;
+        let odd = features.iter().filter(|value| !value.is_finite()).count();
+        if odd > 0 {
+            return Err(BackboneError::NotFinite {
+                odd,
+                values: features.len(),
+            });
+        }
         let squares: f64 = features.iter().map(|value| f64::from(*value).powi(2)).sum();
         Ok(Self {
             head: features.iter().copied().take(HEAD).collect(),
@@ -34,15 +41,20 @@ impl SelfTest {
         })
     }
 
-    /// The largest difference to another one, relative to the norm.
+    /// The largest difference to another one, relative to the norm; infinite where
+    /// they cannot be compared.
     pub fn difference(&self, other: &Self) -> f32 {
-        if self.head.len() != other.head.len() {
+        if self.head.len() != other.head.len() || !self.is_finite() || !other.is_finite() {
             return f32::INFINITY;
         }
         let pairs = self.head.iter().zip(&other.head);
         let differences = pairs.map(|(ours, theirs)| (ours - theirs).abs());
         let largest = differences.fold((self.norm - other.norm).abs(), f32::max);
         largest / self.norm.abs().max(f32::MIN_POSITIVE)
+    }
+
+    fn is_finite(&self) -> bool {
+        self.norm.is_finite() && self.head.iter().all(|value| value.is_finite())
     }
 
     /// Whether another one is the same but for rounding.
@@ -83,4 +95,25 @@ fn synthetic(backbone: &Backbone) -> Vec<f32> {
 )]
 fn narrow(value: f64) -> f32 {
     value as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_never_agrees() {
+        let test = |head: f32, norm: f32| SelfTest {
+            head: vec![head, 1.0],
+            norm,
+        };
+        let good = test(0.5, 3.0);
+        assert!(good.agrees(&test(0.500_01, 3.000_01)));
+        assert!(!good.agrees(&test(0.51, 3.0)));
+        assert!(!good.agrees(&test(0.5, 3.1)));
+        for odd in [f32::NAN, f32::INFINITY] {
+            assert!(!good.agrees(&test(0.5, odd)) && !test(0.5, odd).agrees(&good));
+            assert!(!good.agrees(&test(odd, 3.0)) && !test(odd, 3.0).agrees(&test(odd, 3.0)));
+        }
+    }
 }

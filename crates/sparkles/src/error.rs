@@ -44,11 +44,11 @@ pub enum Error {
         /// Its name.
         name: String,
     },
-    /// Something is in the way of a new backbone.
-    #[error("`{location}` already exists")]
-    BackboneExists {
-        /// The file.
-        location: String,
+    /// A backbone's file that is another than when features were computed.
+    #[error("the file of backbone `{name}` has changed since features were computed with it")]
+    BackboneChanged {
+        /// Its name.
+        name: String,
     },
     /// A backbone without a self-test.
     #[error("backbone `{name}` carries no self-test")]
@@ -291,10 +291,10 @@ pub enum Error {
         /// Which feature.
         source: LearnError,
     },
-    /// Something is in the way of a new model.
+    /// Something is in the way of a new model or backbone.
     #[error("`{location}` already exists")]
-    ModelExists {
-        /// The folder.
+    OutputExists {
+        /// The folder or file.
         location: String,
     },
     /// A folder without `pipeline.json`.
@@ -386,7 +386,6 @@ impl Error {
                 "`sparkles backbone pull {name} --from FILE.safetensors` builds it of its published \
                  weights"
             ),
-            Self::BackboneExists { .. } => "give another `--out`, or remove it first".to_owned(),
             Self::NoHome => "set `SPARKLES_HOME` to a folder".to_owned(),
             Self::NoSelfTest { .. } => {
                 "`sparkles backbone cut` writes one into the file that it makes".to_owned()
@@ -401,14 +400,18 @@ impl Error {
                 source: OnnxError::InputSide { .. },
                 ..
             } => "`--size N` says how many there are".to_owned(),
+            Self::BackboneChanged { .. } => "run it again".to_owned(),
             Self::Onnx {
-                source: OnnxError::NoClassifier | OnnxError::FeatureShape { .. },
+                source:
+                    OnnxError::NoClassifier
+                    | OnnxError::FeatureShape { .. }
+                    | OnnxError::MapsLayout { .. },
                 ..
             } => "`--output VALUE` says where to cut; `sparkles backbone inspect FILE --values` \
                   lists them"
                 .to_owned(),
             Self::Onnx {
-                source: OnnxError::CannotRun,
+                source: OnnxError::CannotRun { .. },
                 ..
             } => "`sparkles backbone inspect FILE` says which operators it cannot run".to_owned(),
             Self::NoImageLocations => {
@@ -495,7 +498,7 @@ impl Error {
                 "`--both drop` leaves such samples out, `--both keep` makes one row a label"
                     .to_owned()
             }
-            Self::ModelExists { .. } => "give another `--out`, or remove it first".to_owned(),
+            Self::OutputExists { .. } => "give another `--out`, or remove it first".to_owned(),
             Self::NotAModel { .. } => {
                 "a model is the folder that `sparkles train … --out MODEL` made".to_owned()
             }

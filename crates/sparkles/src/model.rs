@@ -231,6 +231,11 @@ impl Model {
                 Some(location) => stores.read(&location)?,
                 None => bytes::Bytes::from_static(sparkles_lite0::ONNX),
             };
+            if blake3::hash(&bytes).to_hex().as_str() != stage.backbone_hash {
+                return Err(Error::BackboneChanged {
+                    name: name.to_owned(),
+                });
+            }
             ModelBackbone::File(bytes.as_ref().into())
         };
         Ok(Self {
@@ -287,7 +292,7 @@ pub fn check_free(stores: &Stores, root: &Location) -> Result<(), Error> {
     // What an interrupted training leaves begins with the weights.
     let taken = foreign || !names.is_empty() && !names.iter().any(|name| name == WEIGHTS);
     if taken {
-        return Err(Error::ModelExists {
+        return Err(Error::OutputExists {
             location: root.to_string(),
         });
     }

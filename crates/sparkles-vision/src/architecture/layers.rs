@@ -60,7 +60,7 @@ impl<'a, 'w> Layers<'a, 'w> {
         let weights =
             self.weights
                 .normalised_convolution(convolution, norm, shape, self.epsilon)?;
-        Ok(self.graph.convolution(input, convolution, window, weights))
+        Ok(self.graph.convolution(input, convolution, window, &weights))
     }
 
     /// A convolution with a bias.
@@ -74,7 +74,7 @@ impl<'a, 'w> Layers<'a, 'w> {
         let [rows, columns] = window.kernel;
         let shape = [channels, input.channels, rows, columns];
         let weights = self.weights.convolution(name, shape, true)?;
-        Ok(self.graph.convolution(input, name, window, weights))
+        Ok(self.graph.convolution(input, name, window, &weights))
     }
 
     /// A convolution of each channel for itself, without a bias.
@@ -87,7 +87,7 @@ impl<'a, 'w> Layers<'a, 'w> {
         let [rows, columns] = window.kernel;
         let shape = [input.channels, 1, rows, columns];
         let weights = self.weights.convolution(name, shape, false)?;
-        Ok(self.graph.convolution(input, name, window, weights))
+        Ok(self.graph.convolution(input, name, window, &weights))
     }
 
     /// A matrix and a bias, both of the weights `name`; the output is called

@@ -71,6 +71,12 @@ impl<'a> Weights<'a> {
             }
             bias.push(narrow(f64::from(*beta) - f64::from(*mean) * scale));
         }
+        // A negative variance has no root.
+        if !kernels.iter().chain(&bias).all(|value| value.is_finite()) {
+            return Err(WeightsError::NotFinite {
+                name: normalisation.to_owned(),
+            });
+        }
         Ok(ConvolutionWeights {
             kernels,
             outputs,

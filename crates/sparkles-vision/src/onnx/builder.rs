@@ -113,7 +113,7 @@ impl GraphBuilder {
         input: &Value,
         name: &str,
         window: Window,
-        weights: ConvolutionWeights,
+        weights: &ConvolutionWeights,
     ) -> Value {
         let shape = [
             weights.outputs,

@@ -72,46 +72,61 @@ impl OnnxFile {
         Ok(())
     }
 
-    /// The value that the classifier reads: the input of the last fully connected
-    /// layer, or of the last convolution where there is none.
+    /// The value that the classifier reads: the input of the fully connected layer
+    /// (or of the convolution of one pixel) that an output comes from, the last
+    /// output first, with nothing between but a bias and what leaves the classes as
+    /// they are.
     pub fn classifier_input(&self) -> Result<String, OnnxError> {
         let graph = self.graph()?;
-        let constants: HashSet<&str> = graph
+        let mut makers: HashMap<&str, &Node> = HashMap::new();
+        for node in &graph.node {
+            makers.extend(node.output.iter().map(|output| (output.as_str(), node)));
+        }
+        // Constants that are only cast or turned are constants still.
+        let mut constants: HashSet<&str> = graph
             .initializer
             .iter()
             .map(|tensor| tensor.name.as_str())
-            .chain(
-                graph
-                    .node
-                    .iter()
-                    .filter(|node| node.input.is_empty())
-                    .flat_map(|node| node.output.iter().map(String::as_str)),
-            )
             .collect();
-        // Constants that are only cast or turned are constants still.
-        let mut constants = constants;
         for node in &graph.node {
-            if !node.input.is_empty()
-                && node
-                    .input
-                    .iter()
-                    .all(|input| constants.contains(input.as_str()))
-            {
+            let mut inputs = node.input.iter();
+            if inputs.all(|input| input.is_empty() || constants.contains(input.as_str())) {
                 constants.extend(node.output.iter().map(String::as_str));
             }
         }
-        let has_constant = |node: &&Node| {
-            let weights = node.input.get(1);
-            weights.is_some_and(|input| constants.contains(input.as_str()))
-        };
-        let last = |operators: &[&str]| {
-            let mut nodes = graph.node.iter().rev().filter(has_constant);
-            nodes.find(|node| operators.contains(&node.op_type.as_str()))
-        };
-        // Some networks classify by a convolution of one pixel.
-        let layer = last(&["Gemm", "MatMul"]).or_else(|| last(&["Conv"]));
-        layer
-            .and_then(|node| node.input.first().cloned())
+        let sizes: HashMap<&str, &[i64]> = graph
+            .initializer
+            .iter()
+            .map(|tensor| (tensor.name.as_str(), tensor.dims.as_slice()))
+            .collect();
+        let mut outputs = graph.output.iter().rev();
+        outputs
+            .find_map(|output| {
+                let mut value = output.name.as_str();
+                // There are no more steps than nodes.
+                for _ in 0..=graph.node.len() {
+                    let node = makers.get(value)?;
+                    let weights = node.input.get(1).map(String::as_str);
+                    let is_constant = weights.is_some_and(|name| constants.contains(name));
+                    match node.op_type.as_str() {
+                        "Gemm" | "MatMul" if is_constant => return node.input.first(),
+                        "Conv" if is_constant => {
+                            let sides = sizes.get(weights?)?.get(2..)?;
+                            return node
+                                .input
+                                .first()
+                                .filter(|_| sides.iter().all(|side| *side == 1));
+                        }
+                        kind if PASSING.contains(&kind) => {
+                            let mut inputs = node.input.iter().map(String::as_str);
+                            value = inputs.find(|input| !constants.contains(input))?;
+                        }
+                        _ => return None,
+                    }
+                }
+                None
+            })
+            .cloned()
             .ok_or(OnnxError::NoClassifier)
     }
 
@@ -153,10 +168,57 @@ impl OnnxFile {
         while matches!(node.op_type.as_str(), "Flatten" | "Reshape" | "Squeeze") {
             node = maker(node.input.first()?)?;
         }
-        let is_pool = matches!(node.op_type.as_str(), "GlobalAveragePool" | "ReduceMean");
+        let is_pool = match node.op_type.as_str() {
+            "GlobalAveragePool" => true,
+            "ReduceMean" => matches!(
+                self.axes(node).as_deref(),
+                Some([2, 3] | [-2, -1] | [-1, -2])
+            ),
+            _ => false,
+        };
         node.input.first().filter(|_| is_pool).cloned()
     }
+
+    /// The axes that a node works on: an attribute, or since version 18 a constant.
+    fn axes(&self, node: &Node) -> Option<Vec<i64>> {
+        let mut attributes = node.attribute.iter();
+        if let Some(attribute) = attributes.find(|attribute| attribute.name == "axes") {
+            return Some(attribute.ints.clone());
+        }
+        let graph = self.model.graph.as_ref()?;
+        let name = node.input.get(1)?;
+        let tensor = graph
+            .initializer
+            .iter()
+            .find(|tensor| tensor.name == *name)?;
+        if tensor.raw_data.is_empty() {
+            return Some(tensor.int64_data.clone());
+        }
+        let numbers = tensor.raw_data.as_chunks().0.iter();
+        Some(numbers.map(|bytes| i64::from_le_bytes(*bytes)).collect())
+    }
 }
+
+/// Operators between a classifier and an output.
+const PASSING: [&str; 17] = [
+    "Add",
+    "Cast",
+    "Clip",
+    "DequantizeLinear",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePool",
+    "Identity",
+    "LogSoftmax",
+    "QuantizeLinear",
+    "ReduceMean",
+    "Reshape",
+    "Sigmoid",
+    "Softmax",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
+];
 
 /// How maps become a vector.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -194,7 +256,7 @@ impl std::fmt::Display for Pooling {
 fn uses<'a>(node: &'a Node, names: &mut Vec<&'a str>) {
     names.extend(node.input.iter().map(String::as_str));
     for attribute in &node.attribute {
-        for graph in attribute.g.iter().chain(&attribute.graphs) {
+        for graph in attribute.g.as_deref().into_iter().chain(&attribute.graphs) {
             for node in &graph.node {
                 uses(node, names);
             }
@@ -290,8 +352,8 @@ impl OnnxFile {
                 found: inputs.len(),
             });
         };
-        let input = ImageInput::of(input, settings.side)?;
-        self.fix_input(&input);
+        let input = ImageInput::of(input, settings.side, own.as_ref())?;
+        self.fix_input(&input)?;
         let mut card = settings.card(own, &input, name)?;
         let value = match output {
             Some(output) => output.to_owned(),
@@ -313,12 +375,15 @@ impl OnnxFile {
         self.cut(&kept)?;
 
         let shape = |file: &Self, name: &str| {
-            let shapes = file.shapes(&[name])?;
-            shapes.get(name).cloned()
+            let mut shapes = file.shapes(&[name])?;
+            shapes.remove(name).ok_or_else(String::new)
         };
-        let found = shape(&self, &value).ok_or(OnnxError::CannotRun)?;
+        let found = shape(&self, &value).map_err(|detail| OnnxError::CannotRun { detail })?;
         let features = match found.as_slice() {
             [1, _] => value.clone(),
+            [1, _, _, _] if input.layout == Layout::ChannelsLast => {
+                return Err(OnnxError::MapsLayout { name: value });
+            }
             [1, _, _, _] => self.pool(&value, "features", pooling),
             _ => {
                 return Err(OnnxError::FeatureShape {
@@ -331,7 +396,9 @@ impl OnnxFile {
             ([_, channels, _, _], Pooling::Mean) => *channels,
             (sides, _) => sides.iter().skip(1).product(),
         };
-        let classes = logits.as_deref().and_then(|logits| shape(&self, logits));
+        let classes = logits
+            .as_deref()
+            .and_then(|logits| shape(&self, logits).ok());
         let class_count = match classes.as_deref() {
             Some([1, count]) => Some(*count),
             _ => None,
@@ -346,6 +413,8 @@ impl OnnxFile {
         card.class_count = class_count;
         card.feature_output = features;
         card.feature_dimension = dimension;
+        // It was of another output.
+        card.self_test = None;
         Ok((self, card))
     }
 
@@ -357,8 +426,9 @@ impl OnnxFile {
         metadata.extend(entries.map(|(key, value)| Entry { key, value }));
     }
 
-    /// Writes the rows and columns of the input into the graph.
-    fn fix_input(&mut self, input: &ImageInput) {
+    /// Writes the rows and columns of the input into the graph, and leaves the
+    /// number of images open.
+    fn fix_input(&mut self, input: &ImageInput) -> Result<(), OnnxError> {
         let sides = [i64::from(input.height), i64::from(input.width)];
         let axes = match input.layout {
             Layout::ChannelsFirst => [2, 3],
@@ -374,12 +444,108 @@ impl OnnxFile {
             else {
                 continue;
             };
-            for (axis, side) in axes.into_iter().zip(sides) {
+            if tensor.elem_type != proto::FLOAT {
+                return Err(OnnxError::InputType {
+                    name: input.name.clone(),
+                });
+            }
+            let lengths = axes.into_iter().zip(sides.map(DimensionValue::Value));
+            let batch = (0, DimensionValue::Param("batch".to_owned()));
+            for (axis, length) in lengths.chain([batch]) {
                 let shape = tensor.shape.as_mut();
                 if let Some(dimension) = shape.and_then(|shape| shape.dim.get_mut(axis)) {
-                    dimension.value = Some(DimensionValue::Value(side));
+                    dimension.value = Some(length);
                 }
             }
         }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use crate::onnx::builder::{ConvolutionWeights, GraphBuilder, Value, Window};
+    use crate::preset::Preset;
+
+    /// A convolution, a pool, and what `head` makes of the vector.
+    fn network(head: impl FnOnce(&mut GraphBuilder, &Value) -> Value) -> OnnxFile {
+        let (mut graph, image) = GraphBuilder::new("net", "x", [3, 8, 8]);
+        let weights = ConvolutionWeights {
+            kernels: (0..54u8).map(|at| f32::from(at) / 50.0).collect(),
+            outputs: 2,
+            inputs: 3,
+            bias: None,
+        };
+        let maps = graph.convolution(&image, "conv", Window::same(3, 3), &weights);
+        let vector = graph.global_average(&maps, "pooled");
+        let output = head(&mut graph, &vector);
+        graph.finish(&[&output], Vec::new())
+    }
+
+    fn settings() -> CardSettings {
+        CardSettings {
+            preset: Some(Preset::Torchvision),
+            ..CardSettings::default()
+        }
+    }
+
+    #[test]
+    fn the_classifier_is_found_where_there_is_one() {
+        let file = network(|graph, vector| graph.linear(vector, "classes", &[0.0; 6], &[0.0; 3]));
+        assert_eq!(file.classifier_input().unwrap(), "pooled");
+        let (_, card) = file
+            .into_backbone(None, Pooling::Mean, &settings(), "net")
+            .unwrap();
+        assert_eq!(
+            (card.feature_output.as_str(), card.feature_dimension),
+            ("pooled", 2)
+        );
+        assert_eq!(card.class_count, Some(3));
+        assert_eq!(card.logits_output.as_deref(), Some("classes"));
+
+        // A network without a head ends in features: there is nothing to cut off.
+        let headless = network(|_, vector| vector.clone());
+        assert!(matches!(
+            headless.classifier_input(),
+            Err(OnnxError::NoClassifier)
+        ));
+        let refused = headless
+            .clone()
+            .into_backbone(None, Pooling::Mean, &settings(), "");
+        assert!(matches!(refused, Err(OnnxError::NoClassifier)));
+        let (_, card) = headless
+            .into_backbone(Some("pooled"), Pooling::Mean, &settings(), "")
+            .unwrap();
+        assert_eq!((card.feature_dimension, card.logits_output), (2, None));
+    }
+
+    #[test]
+    fn sides_are_those_of_the_graph() {
+        let file = || network(|graph, vector| graph.linear(vector, "c", &[0.0; 2], &[0.0]));
+        let with_side = |side| CardSettings {
+            side: Some(side),
+            ..settings()
+        };
+        let cut =
+            |file: OnnxFile, side| file.into_backbone(None, Pooling::Mean, &with_side(side), "");
+        assert!(matches!(cut(file(), 16), Err(OnnxError::OtherSide { .. })));
+        assert!(cut(file(), 8).is_ok());
+        let mut open = file();
+        let graph = open.model.graph.as_mut().unwrap();
+        let Some(TypeValue::Tensor(tensor)) = &mut graph.input[0].r#type.as_mut().unwrap().value
+        else {
+            unreachable!("it is a tensor")
+        };
+        for axis in [2, 3] {
+            tensor.shape.as_mut().unwrap().dim[axis].value = None;
+        }
+        let refused = open
+            .clone()
+            .into_backbone(None, Pooling::Mean, &settings(), "");
+        assert!(matches!(refused, Err(OnnxError::InputSide { .. })));
+        let (_, card) = cut(open, 16).unwrap();
+        assert_eq!((card.height, card.width), (16, 16));
     }
 }

@@ -72,6 +72,8 @@ impl OnnxFile {
             })?;
             files.insert(name, bytes);
         }
+        // Constants that overlap would make a small file a huge one.
+        let mut left: usize = files.values().map(Bytes::len).sum();
         let graph = self.model.graph.iter_mut();
         for tensor in graph.flat_map(|graph| &mut graph.initializer) {
             if tensor.data_location != proto::EXTERNAL {
@@ -104,6 +106,12 @@ impl OnnxFile {
                     detail: format!("it ends before constant `{}` does", tensor.name),
                 });
             }
+            left = left
+                .checked_sub(end - start)
+                .ok_or_else(|| OnnxError::External {
+                    path: path.clone(),
+                    detail: "its constants overlap".to_owned(),
+                })?;
             tensor.raw_data = file.slice(start..end);
             tensor.data_location = 0;
             tensor.external_data.clear();
@@ -206,14 +214,31 @@ impl Scope<'_> {
 
 /// Checks a graph, and those inside its nodes.
 fn check_graph(graph: &Graph, outer: Option<&Scope<'_>>) -> Result<(), OnnxError> {
-    let inputs = graph.input.iter().map(|input| input.name.as_str());
-    let mut scope = Scope {
-        names: inputs.collect(),
-        outer,
+    if !graph.sparse_initializer.is_empty() {
+        return Err(OnnxError::Sparse);
+    }
+    let twice = |value: &str| OnnxError::DoubledValue {
+        value: value.to_owned(),
     };
+    let mut constants = HashSet::new();
     for tensor in &graph.initializer {
         check_tensor(tensor)?;
-        scope.names.insert(&tensor.name);
+        if outer.is_some() {
+            check_here(tensor)?;
+        }
+        if !constants.insert(tensor.name.as_str()) {
+            return Err(twice(&tensor.name));
+        }
+    }
+    // Old files name their constants among the inputs too.
+    let mut scope = Scope {
+        names: constants.clone(),
+        outer,
+    };
+    for input in &graph.input {
+        if !scope.names.insert(&input.name) && !constants.remove(input.name.as_str()) {
+            return Err(twice(&input.name));
+        }
     }
     for node in &graph.node {
         // An empty name stands for an input that is left out.
@@ -226,18 +251,16 @@ fn check_graph(graph: &Graph, outer: Option<&Scope<'_>>) -> Result<(), OnnxError
             }
         }
         for attribute in &node.attribute {
-            for graph in attribute.g.iter().chain(&attribute.graphs) {
+            for graph in attribute.g.as_deref().into_iter().chain(&attribute.graphs) {
                 check_graph(graph, Some(&scope))?;
             }
-            for tensor in attribute.t.iter().chain(&attribute.tensors) {
-                check_tensor(tensor)?;
+            for tensor in attribute.t.as_deref().into_iter().chain(&attribute.tensors) {
+                check_here(tensor)?;
             }
         }
         for output in node.output.iter().filter(|output| !output.is_empty()) {
             if !scope.names.insert(output) {
-                return Err(OnnxError::DoubledValue {
-                    value: output.clone(),
-                });
+                return Err(twice(output));
             }
         }
     }
@@ -278,6 +301,17 @@ fn bits(data_type: i32) -> Option<usize> {
         21..=23 => 4,
         _ => return None,
     })
+}
+
+/// A constant inside a node: its values must be in this file.
+fn check_here(tensor: &Tensor) -> Result<(), OnnxError> {
+    if tensor.data_location == proto::EXTERNAL {
+        return Err(OnnxError::External {
+            path: external(tensor, "location").unwrap_or_default().to_owned(),
+            detail: "only constants of the graph itself may lie there".to_owned(),
+        });
+    }
+    check_tensor(tensor)
 }
 
 /// A constant must have as many values as its shape says.
@@ -333,5 +367,158 @@ fn check_tensor(tensor: &Tensor) -> Result<(), OnnxError> {
         Ok(())
     } else {
         Err(wrong(tensor.raw_data.len() * 8 / bits))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use crate::onnx::proto::{Entry, OperatorSet};
+
+    /// A graph that adds a constant of two values, which lies in `path`.
+    fn with_external(entries: &[(&str, &str)], constants: usize) -> OnnxFile {
+        let value = |name: &str| ValueInfo {
+            name: name.to_owned(),
+            ..ValueInfo::default()
+        };
+        let tensor = |at: usize| Tensor {
+            name: format!("c{at}"),
+            dims: vec![2],
+            data_type: proto::FLOAT,
+            data_location: proto::EXTERNAL,
+            external_data: entries
+                .iter()
+                .map(|(key, value)| Entry {
+                    key: (*key).to_owned(),
+                    value: (*value).to_owned(),
+                })
+                .collect(),
+            ..Tensor::default()
+        };
+        OnnxFile {
+            model: Model {
+                ir_version: 8,
+                opset_import: vec![OperatorSet {
+                    domain: String::new(),
+                    version: 17,
+                }],
+                graph: Some(Graph {
+                    name: "g".to_owned(),
+                    node: vec![Node {
+                        input: vec!["x".to_owned(), "c0".to_owned()],
+                        output: vec!["y".to_owned()],
+                        op_type: "Add".to_owned(),
+                        ..Node::default()
+                    }],
+                    initializer: (0..constants).map(tensor).collect(),
+                    input: vec![value("x")],
+                    output: vec![value("y")],
+                    ..Graph::default()
+                }),
+                ..Model::default()
+            },
+        }
+    }
+
+    #[test]
+    fn constants_come_from_beside_only() {
+        let bytes: Vec<u8> = [1.0f32, 2.0, 3.0]
+            .iter()
+            .flat_map(|x| x.to_le_bytes())
+            .collect();
+        let read = |entries: &[(&str, &str)], constants: usize| {
+            let written = with_external(entries, constants).encode();
+            let mut file = OnnxFile::parse(written.into()).unwrap();
+            file.read_external(|name| match name {
+                "w.bin" | "sub/w.bin" => Ok(bytes.clone().into()),
+                _ => Err("it does not exist".to_owned()),
+            })
+            .map(|()| file)
+        };
+        let whole = read(
+            &[("location", "w.bin"), ("offset", "4"), ("length", "8")],
+            1,
+        )
+        .unwrap();
+        let constant = &whole.model.graph.as_ref().unwrap().initializer[0];
+        assert_eq!(&constant.raw_data[..4], &2.0f32.to_le_bytes());
+        assert_eq!(constant.data_location, 0);
+        assert!(whole.external_files().is_empty());
+        assert!(read(&[("location", "sub/w.bin"), ("length", "8")], 1).is_ok());
+        for path in [
+            "../w.bin",
+            "/etc/passwd",
+            "a/../../w.bin",
+            "",
+            "./w.bin",
+            "C:w",
+            "a\\b",
+        ] {
+            let refused = read(&[("location", path), ("length", "8")], 1);
+            assert!(
+                matches!(refused, Err(OnnxError::ExternalPath { .. })),
+                "{path}"
+            );
+        }
+        for entries in [
+            &[("location", "gone.bin")][..],
+            // Behind the end, or of another length than the shape says.
+            &[("location", "w.bin"), ("offset", "8"), ("length", "8")],
+            &[
+                ("location", "w.bin"),
+                ("offset", "18446744073709551615"),
+                ("length", "8"),
+            ],
+            &[("location", "w.bin"), ("offset", "-1"), ("length", "8")],
+            &[("location", "w.bin")],
+        ] {
+            assert!(read(entries, 1).is_err(), "{entries:?}");
+        }
+        // Two constants of eight bytes each in twelve bytes.
+        let overlapping = read(&[("location", "w.bin"), ("length", "8")], 2);
+        assert!(matches!(overlapping, Err(OnnxError::External { .. })));
+    }
+
+    #[test]
+    fn what_does_not_add_up_is_refused() {
+        let whole = || {
+            let mut file = with_external(&[("location", "w")], 1);
+            let graph = file.model.graph.as_mut().unwrap();
+            graph.initializer[0].data_location = 0;
+            graph.initializer[0].raw_data = vec![0; 8].into();
+            file
+        };
+        let refused = |change: &dyn Fn(&mut Graph)| {
+            let mut file = whole();
+            change(file.model.graph.as_mut().unwrap());
+            OnnxFile::parse(file.encode().into()).unwrap_err()
+        };
+        assert!(OnnxFile::parse(whole().encode().into()).is_ok());
+        let huge = refused(&|graph| graph.initializer[0].dims = vec![i64::MAX, i64::MAX]);
+        assert!(matches!(huge, OnnxError::Constant { .. }));
+        let negative = refused(&|graph| graph.initializer[0].dims = vec![-2]);
+        assert!(matches!(negative, OnnxError::Constant { .. }));
+        let unknown = refused(&|graph| graph.initializer[0].data_type = 99);
+        assert!(matches!(unknown, OnnxError::ConstantType { .. }));
+        let circle = refused(&|graph| graph.node[0].input[0] = "y".to_owned());
+        assert!(matches!(circle, OnnxError::UnknownValue { .. }));
+        let doubled = refused(&|graph| graph.initializer.push(graph.initializer[0].clone()));
+        assert!(matches!(doubled, OnnxError::DoubledValue { .. }));
+        let remade = refused(&|graph| graph.node[0].output[0] = "x".to_owned());
+        assert!(matches!(remade, OnnxError::DoubledValue { .. }));
+        let sparse = refused(&|graph| graph.sparse_initializer.push(Bytes::new()));
+        assert!(matches!(sparse, OnnxError::Sparse));
+        // Old files name their constants among the inputs too.
+        let mut old = whole();
+        let graph = old.model.graph.as_mut().unwrap();
+        graph.input.push(ValueInfo {
+            name: "c0".to_owned(),
+            ..ValueInfo::default()
+        });
+        assert_eq!(
+            OnnxFile::parse(old.encode().into()).unwrap().inputs().len(),
+            1
+        );
     }
 }

@@ -27,10 +27,11 @@ pub struct Inspection {
     pub outputs: Vec<Endpoint>,
     /// How often each operator occurs.
     pub operators: BTreeMap<String, u64>,
-    /// Values of all constants together.
+    /// Values of all initialisers together.
     pub parameters: u64,
-    /// Multiplications with an addition of convolutions and matrix products, for
-    /// one image; `None` where the engine cannot run the graph.
+    /// Multiplications with an addition of convolutions and of products with
+    /// constant matrices, for one image; `None` where the engine cannot run the
+    /// graph, or it leaves rows and columns open.
     pub multiply_adds: Option<u64>,
     /// What the engine cannot run: the operator, and why.
     pub unsupported: Vec<String>,
@@ -84,23 +85,27 @@ impl OnnxFile {
     }
 
     /// The shapes of some values for one image of zeros, as the engine finds them.
-    pub(crate) fn shapes(&self, values: &[&str]) -> Option<HashMap<String, Vec<usize>>> {
+    pub(crate) fn shapes(&self, values: &[&str]) -> Result<HashMap<String, Vec<usize>>, String> {
         let inputs = self.inputs();
         let [input] = inputs.as_slice() else {
-            return None;
+            return Err(format!("it has {} inputs", inputs.len()));
         };
         let mut shape = Vec::new();
         for (axis, length) in input.shape.iter().enumerate() {
             // The first axis is the batch.
-            shape.push(if axis == 0 { 1 } else { (*length)? });
+            shape.push(match (axis, length) {
+                (0, None) => 1,
+                (_, Some(length)) => *length,
+                (_, None) => return Err("its input leaves a side open".to_owned()),
+            });
         }
         let count = shape
             .iter()
             .try_fold(1usize, |count, side| count.checked_mul(*side));
         if count.is_none_or(|count| count > MOST_VALUES) {
-            return None;
+            return Err("its input is too large".to_owned());
         }
-        engine::shapes(self.encode(), &input.name, &shape, values).ok()
+        engine::shapes(self.encode(), &input.name, &shape, values)
     }
 
     fn multiply_adds(&self, graph: &Graph) -> Option<u64> {
@@ -123,7 +128,7 @@ impl OnnxFile {
             .iter()
             .filter_map(|node| node.output.first().map(String::as_str))
             .collect();
-        let shapes = self.shapes(&outputs)?;
+        let shapes = self.shapes(&outputs).ok()?;
         let mut sum = 0u64;
         for node in products {
             let output: u64 = shapes
@@ -156,12 +161,22 @@ impl OnnxFile {
         let mut seen = BTreeSet::new();
         let mut unsupported = Vec::new();
         for node in &graph.node {
-            let settings: BTreeSet<&str> = node
-                .attribute
-                .iter()
-                .map(|attribute| attribute.name.as_str())
-                .collect();
-            if !seen.insert((operator(node), settings)) {
+            // Nodes that differ in their constants only are tried once.
+            let mut plain = self.alone(node);
+            for node in plain
+                .model
+                .graph
+                .iter_mut()
+                .flat_map(|graph| &mut graph.node)
+            {
+                node.name.clear();
+                node.input.iter_mut().for_each(String::clear);
+                node.output.iter_mut().for_each(String::clear);
+                node.attribute.retain(|attribute| attribute.t.is_none());
+            }
+            let nodes = plain.model.graph.iter().flat_map(|graph| &graph.node);
+            let kind: Vec<u8> = nodes.flat_map(prost::Message::encode_to_vec).collect();
+            if !seen.insert(kind) {
                 continue;
             }
             if let Err(reason) = engine::can_load(self.alone(node).encode()) {

@@ -6,6 +6,11 @@
 //! `onnx.proto` (its proto2 form, which most writers use) packs them: readers that
 //! know one form only expect that one.
 
+#![expect(
+    clippy::struct_field_names,
+    reason = "fields are called as in the format's definition"
+)]
+
 use bytes::Bytes;
 use prost::{Message, Oneof};
 
@@ -111,10 +116,10 @@ pub(crate) struct Attribute {
     pub(crate) i: i64,
     #[prost(bytes = "bytes", tag = "4")]
     pub(crate) s: Bytes,
-    #[prost(message, optional, tag = "5")]
-    pub(crate) t: Option<Tensor>,
-    #[prost(message, optional, tag = "6")]
-    pub(crate) g: Option<Graph>,
+    #[prost(message, optional, boxed, tag = "5")]
+    pub(crate) t: Option<Box<Tensor>>,
+    #[prost(message, optional, boxed, tag = "6")]
+    pub(crate) g: Option<Box<Graph>>,
     #[prost(float, repeated, packed = "false", tag = "7")]
     pub(crate) floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]

@@ -32,7 +32,7 @@ pub fn cut(
 ) -> Result<PullSummary, Error> {
     let started = std::time::Instant::now();
     if stores.version(&request.out).is_ok() {
-        return Err(Error::BackboneExists {
+        return Err(Error::OutputExists {
             location: request.out.to_string(),
         });
     }

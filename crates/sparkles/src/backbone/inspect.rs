@@ -1,7 +1,7 @@
 //! What is in an ONNX file, and whether it still does what it did.
 
 use serde::Serialize;
-use sparkles_data::{DataError, Stores};
+use sparkles_data::{DataError, Location, Stores};
 use sparkles_vision::{Backbone, BackboneCard, CardError, Inspection, OnnxFile, SelfTest};
 
 use super::{backbone_file, open_backbone, read_backbone};
@@ -29,8 +29,11 @@ pub struct InspectSummary {
 /// Looks into a backbone by name, or into any ONNX file.
 pub fn inspect(stores: &Stores, name: &str) -> Result<InspectSummary, Error> {
     let (file, text) = read_file(stores, name)?;
+    let length = match backbone_file(name)? {
+        Some(location) => stores.version(&location)?.bytes,
+        None => sparkles_lite0::ONNX.len() as u64,
+    };
     let bytes = file.encode();
-    let length = bytes.len() as u64;
     let inspection = file.inspect().map_err(|source| Error::Onnx {
         file: text.clone(),
         source,
@@ -122,6 +125,11 @@ pub(super) fn read_file(stores: &Stores, name: &str) -> Result<(OnnxFile, String
     let folder = location.parent();
     file.read_external(|name| {
         let beside = folder.as_ref().map(|folder| folder.join(name));
+        if let Some((folder, beside)) = folder.as_ref().zip(beside.as_ref())
+            && leads_away(folder, beside)
+        {
+            return Err("it is a link to elsewhere".to_owned());
+        }
         let read = beside.map(|beside| stores.read(&beside));
         match read {
             Some(Ok(bytes)) => Ok(bytes),
@@ -131,4 +139,13 @@ pub(super) fn read_file(stores: &Stores, name: &str) -> Result<(OnnxFile, String
     })
     .map_err(wrap)?;
     Ok((file, text))
+}
+
+/// Whether links on the way lead out of the folder.
+fn leads_away(folder: &Location, file: &Location) -> bool {
+    let real = |location: &Location| location.as_local()?.canonicalize().ok();
+    match (real(folder), real(file)) {
+        (Some(folder), Some(file)) => !file.starts_with(folder),
+        _ => false,
+    }
 }

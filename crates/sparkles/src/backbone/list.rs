@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 use sparkles_data::{Location, Stores};
-use sparkles_vision::Architecture;
+use sparkles_vision::{Architecture, BackboneCard};
 
-use super::{EMBEDDED, backbones_folder, open_backbone};
+use super::inspect::read_file;
+use super::{EMBEDDED, backbones_folder};
 use crate::Error;
 
 /// A backbone that can be asked for by name, or a file beside those.
@@ -64,15 +65,21 @@ fn open(stores: &Stores, name: &str, state: &str, file: Option<&Location>) -> Li
         Some(file) => stores.version(file).ok().map(|version| version.bytes),
         None => Some(sparkles_lite0::ONNX.len() as u64),
     };
-    let backbone = open_backbone(stores, name);
-    let card = backbone.as_ref().ok().map(sparkles_vision::Backbone::card);
+    // Its card says it all; loading it would take seconds and its whole memory.
+    let card = match read_file(stores, name) {
+        Ok((file, _)) => BackboneCard::from_metadata(file.metadata())
+            .map_err(|error| crate::error::chain(&error)),
+        Err(error) => Err(crate::error::chain(&error)),
+    };
+    let error = card.as_ref().err().cloned();
+    let card = card.ok();
     ListedBackbone {
         name: name.to_owned(),
         state: state.to_owned(),
-        dimension: card.map(|card| card.feature_dimension),
+        dimension: card.as_ref().map(|card| card.feature_dimension),
         bytes,
-        license: card.map(|card| card.license.clone()),
-        source: card.map(|card| card.source.clone()),
-        error: backbone.err().map(|error| crate::error::chain(&error)),
+        license: card.as_ref().map(|card| card.license.clone()),
+        source: card.map(|card| card.source),
+        error,
     }
 }

@@ -96,8 +96,9 @@ fn write_with_card(
     mut file: OnnxFile,
     mut card: BackboneCard,
 ) -> Result<(Backbone, u64), Error> {
+    let name = card.name.clone();
     let wrap = |source| Error::Backbone {
-        name: card.name.clone(),
+        name: name.clone(),
         source,
     };
     card.self_test = None;
@@ -107,14 +108,10 @@ fn write_with_card(
     drop(untested);
     card.self_test = Some(self_test);
     file.set_card(&card);
-    let bytes = file.encode();
+    let bytes = Bytes::from(file.encode());
     drop(file);
-    let length = bytes.len() as u64;
-    let bytes = Bytes::from(bytes);
+    // What is written can be read.
+    let backbone = Backbone::from_onnx(bytes.to_vec()).map_err(wrap)?;
     stores.put_new(out, bytes.clone())?;
-    let backbone = Backbone::from_onnx(Vec::from(bytes)).map_err(|source| Error::Backbone {
-        name: card.name.clone(),
-        source,
-    })?;
-    Ok((backbone, length))
+    Ok((backbone, bytes.len() as u64))
 }

@@ -62,7 +62,7 @@ pub fn pull(
         None => pulled_file(architecture)?,
     };
     if stores.version(&out).is_ok() {
-        return Err(Error::BackboneExists {
+        return Err(Error::OutputExists {
             location: out.to_string(),
         });
     }
