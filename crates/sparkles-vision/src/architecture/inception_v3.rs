@@ -32,10 +32,10 @@ pub(super) fn build(weights: &Weights<'_>, side: usize) -> Result<Network, Weigh
     let x = unit(&mut net, &image, "Conv2d_1a_3x3", 32, Window::square(3, 2))?;
     let x = unit(&mut net, &x, "Conv2d_2a_3x3", 32, Window::square(3, 1))?;
     let x = unit(&mut net, &x, "Conv2d_2b_3x3", 64, Window::same(3, 3))?;
-    let x = net.max_pool(&x, "Pool1", Window::square(3, 2));
+    let x = net.graph.max_pool(&x, "Pool1", Window::square(3, 2));
     let x = unit(&mut net, &x, "Conv2d_3b_1x1", 80, Window::square(1, 1))?;
     let x = unit(&mut net, &x, "Conv2d_4a_3x3", 192, Window::square(3, 1))?;
-    let mut x = net.max_pool(&x, "Pool2", Window::square(3, 2));
+    let mut x = net.graph.max_pool(&x, "Pool2", Window::square(3, 2));
     for module in [
         mixed_35("Mixed_5b", 32),
         mixed_35("Mixed_5c", 64),
@@ -51,7 +51,7 @@ pub(super) fn build(weights: &Weights<'_>, side: usize) -> Result<Network, Weigh
     }
     let x = mixed_8(&mut net, &x, "Mixed_7b")?;
     let x = mixed_8(&mut net, &x, "Mixed_7c")?;
-    let features = net.global_average(&x, "features");
+    let features = net.graph.global_average(&x, "features");
     let logits = net.linear(&features, "fc", "logits", 1000)?;
     Ok(net.finish(features, logits))
 }
@@ -165,9 +165,11 @@ fn mixed(net: &mut Layers<'_, '_>, input: &Value, module: &Module) -> Result<Val
     }
     outputs.push(match module.pool {
         Pool::Average(channels) => average_branch(net, input, name, channels)?,
-        Pool::Maximum => net.max_pool(input, &format!("{name}.pool"), Window::square(3, 2)),
+        Pool::Maximum => net
+            .graph
+            .max_pool(input, &format!("{name}.pool"), Window::square(3, 2)),
     });
-    Ok(net.concatenate(&outputs, name))
+    Ok(net.graph.concatenate(&outputs, name))
 }
 
 fn average_branch(
@@ -176,7 +178,9 @@ fn average_branch(
     name: &str,
     channels: usize,
 ) -> Result<Value, WeightsError> {
-    let x = net.average_pool(input, &format!("{name}.pool"), Window::same(3, 3));
+    let x = net
+        .graph
+        .average_pool(input, &format!("{name}.pool"), Window::same(3, 3));
     unit(net, &x, &format!("{name}.branch_pool"), channels, one())
 }
 
@@ -202,5 +206,5 @@ fn mixed_8(net: &mut Layers<'_, '_>, input: &Value, name: &str) -> Result<Value,
         outputs.push(unit(net, &x, &layer(column), 384, Window::same(3, 1))?);
     }
     outputs.push(average_branch(net, input, name, 192)?);
-    Ok(net.concatenate(&outputs, name))
+    Ok(net.graph.concatenate(&outputs, name))
 }

@@ -9,7 +9,8 @@ pub(super) const INPUT: &str = "image";
 
 /// A network in the making: the graph, and where its weights come from.
 pub(super) struct Layers<'a, 'w> {
-    graph: GraphBuilder,
+    /// Layers without weights are added to it.
+    pub(super) graph: GraphBuilder,
     weights: &'a Weights<'w>,
     /// ε of the normalisations.
     epsilon: f64,
@@ -105,31 +106,8 @@ impl<'a, 'w> Layers<'a, 'w> {
         Ok(self.graph.linear(input, output, &matrix, &bias))
     }
 
+    /// An activation, named after what it follows.
     pub(super) fn relu(&mut self, input: &Value) -> Value {
         self.graph.relu(input, &format!("{}.relu", input.name))
-    }
-
-    pub(super) fn relu_named(&mut self, input: &Value, name: &str) -> Value {
-        self.graph.relu(input, name)
-    }
-
-    pub(super) fn max_pool(&mut self, input: &Value, name: &str, window: Window) -> Value {
-        self.graph.max_pool(input, name, window)
-    }
-
-    pub(super) fn average_pool(&mut self, input: &Value, name: &str, window: Window) -> Value {
-        self.graph.average_pool(input, name, window)
-    }
-
-    pub(super) fn concatenate(&mut self, inputs: &[Value], name: &str) -> Value {
-        self.graph.concatenate(inputs, name)
-    }
-
-    pub(super) fn add(&mut self, left: &Value, right: &Value, name: &str) -> Value {
-        self.graph.add(left, right, name)
-    }
-
-    pub(super) fn global_average(&mut self, input: &Value, name: &str) -> Value {
-        self.graph.global_average(input, name)
     }
 }

@@ -20,7 +20,9 @@ pub(super) fn build(weights: &Weights<'_>, side: usize) -> Result<Network, Weigh
     };
     let x = net.convolution_norm(&image, ("conv1", "bn1"), 64, stem)?;
     let x = net.relu(&x);
-    let mut x = net.max_pool(&x, "maxpool", Window::same(3, 3).stride(2));
+    let mut x = net
+        .graph
+        .max_pool(&x, "maxpool", Window::same(3, 3).stride(2));
     for (stage, (blocks, width)) in STAGES.into_iter().enumerate() {
         for block in 0..blocks {
             let stride = if stage > 0 && block == 0 { 2 } else { 1 };
@@ -28,7 +30,7 @@ pub(super) fn build(weights: &Weights<'_>, side: usize) -> Result<Network, Weigh
             x = bottleneck(&mut net, &x, &name, width, stride)?;
         }
     }
-    let features = net.global_average(&x, "features");
+    let features = net.graph.global_average(&x, "features");
     let logits = net.linear(&features, "fc", "logits", 1000)?;
     Ok(net.finish(features, logits))
 }
@@ -63,6 +65,6 @@ fn bottleneck(
         let window = Window::square(1, stride);
         net.convolution_norm(input, (&names.0, &names.1), 4 * width, window)?
     };
-    let sum = net.add(&x, &shortcut, name);
+    let sum = net.graph.add(&x, &shortcut, name);
     Ok(net.relu(&sum))
 }

@@ -33,15 +33,17 @@ pub(super) fn build(
             x = net.relu(&x);
             number += 2;
         }
-        x = net.max_pool(&x, &format!("features.{number}"), Window::square(2, 2));
+        x = net
+            .graph
+            .max_pool(&x, &format!("features.{number}"), Window::square(2, 2));
         number += 1;
     }
-    let features = net.global_average(&x, "features");
+    let features = net.graph.global_average(&x, "features");
     let x = net.convolution_bias(&x, "pre_logits.fc1", 4096, Window::square(7, 1))?;
     let x = net.relu(&x);
     let x = net.convolution_bias(&x, "pre_logits.fc2", 4096, Window::square(1, 1))?;
     let x = net.relu(&x);
-    let hidden = net.global_average(&x, "fc2");
+    let hidden = net.graph.global_average(&x, "fc2");
     let logits = net.linear(&hidden, "head.fc", "logits", 1000)?;
     Ok(net.finish(features, logits))
 }

@@ -33,7 +33,7 @@ pub(super) fn build(weights: &Weights<'_>, side: usize) -> Result<Network, Weigh
     let x = net.relu(&x);
     let x = separable(&mut net, &x, "conv4", "bn4", 2048)?;
     let x = net.relu(&x);
-    let features = net.global_average(&x, "features");
+    let features = net.graph.global_average(&x, "features");
     let logits = net.linear(&features, "fc", "logits", 1000)?;
     Ok(net.finish(features, logits))
 }
@@ -67,7 +67,7 @@ fn residual(net: &mut Layers<'_, '_>, input: &Value, block: &Block) -> Result<Va
     for (at, channels) in block.channels.iter().enumerate() {
         if at > 0 || block.starts_with_relu {
             x = if at == 0 {
-                net.relu_named(&x, &format!("{name}.rep.0"))
+                net.graph.relu(&x, &format!("{name}.rep.0"))
             } else {
                 net.relu(&x)
             };
@@ -84,12 +84,14 @@ fn residual(net: &mut Layers<'_, '_>, input: &Value, block: &Block) -> Result<Va
         input.clone()
     } else {
         let window = Window::same(3, 3).stride(block.stride);
-        x = net.max_pool(&x, &format!("{name}.rep.{number}"), window);
+        x = net
+            .graph
+            .max_pool(&x, &format!("{name}.rep.{number}"), window);
         let names = (format!("{name}.skip"), format!("{name}.skipbn"));
         let window = Window::square(1, block.stride);
         net.convolution_norm(input, (&names.0, &names.1), x.channels, window)?
     };
-    Ok(net.add(&x, &shortcut, name))
+    Ok(net.graph.add(&x, &shortcut, name))
 }
 
 /// A convolution of each channel for itself, then one across channels, then the

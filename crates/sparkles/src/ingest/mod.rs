@@ -135,7 +135,7 @@ pub fn ingest(
         (None, _) => SampleIds::Path,
     };
     let Gathered {
-        candidates,
+        mut candidates,
         rejects,
     } = gathered;
     let mut rejects: Vec<Reject> = rejects.into_iter().map(|(_, reject)| reject).collect();
@@ -145,7 +145,6 @@ pub fn ingest(
         path.zip(out)
             .is_some_and(|(path, out)| path.starts_with(out))
     };
-    let mut candidates = candidates;
     candidates.retain(|candidate| !is_own(&candidate.location));
     let found = (candidates.len() + rejects.len()) as u64;
     if found == 0 {
