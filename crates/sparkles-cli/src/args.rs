@@ -394,7 +394,7 @@ pub(crate) struct PredictArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     sparkles backbone list\n  \
-    sparkles backbone pull inception_v3 --from model.safetensors\n  \
+    sparkles backbone pull inception_v3\n  \
     sparkles backbone cut resnet.onnx --preset torchvision --out mine.onnx\n  \
     sparkles train photos --backbone mine.onnx --out pets.model")]
 pub(crate) struct BackboneArguments {
@@ -419,18 +419,23 @@ pub(crate) struct ListArguments {
     pub(crate) format: SummaryFormat,
 }
 
-/// Build a network of its published weights
+/// Fetch the published weights of a network and build it
 ///
-/// inception_v3, xception, resnet50, vgg16, vgg19: the graph is made here, batch normalisation is
-/// folded into the convolutions, and the file carries its card and a self-test.
+/// inception_v3, xception, resnet50, vgg16, vgg19, efficientnet_lite1 to efficientnet_lite4: the
+/// weights of `timm` come from the Hugging Face Hub into the cache that its other clients share
+/// (`HF_HOME`, `HF_TOKEN`, `HF_ENDPOINT` for a mirror, `HTTPS_PROXY`) and are checked against the
+/// sha256 that it declares. The graph is made here, batch normalisation is folded into the
+/// convolutions, and the file carries its card and a self-test.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  sparkles backbone pull resnet50 --from model.safetensors")]
+#[command(after_help = "Examples:\n  \
+    sparkles backbone pull inception_v3\n  \
+    sparkles backbone pull resnet50 --from model.safetensors")]
 pub(crate) struct PullArguments {
     /// The network
     #[arg(value_name = "NAME")]
     pub(crate) name: Architecture,
-    /// Weights as safetensors, with the names of `timm`
-    #[arg(long, value_name = "FILE", required_unless_present = "random")]
+    /// Weights that are here already: safetensors, with the names of `timm`
+    #[arg(long, value_name = "FILE")]
     pub(crate) from: Option<String>,
     /// Random weights instead, for benchmarks and tests: features mean nothing
     #[arg(long, value_name = "SEED", conflicts_with = "from")]

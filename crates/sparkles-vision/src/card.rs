@@ -62,6 +62,8 @@ pub struct BackboneCard {
     pub class_count: Option<usize>,
     /// What the classes are.
     pub classes: Option<String>,
+    /// What each class is called, by class index.
+    pub class_names: Option<Vec<String>>,
     /// How the file stores the weights.
     pub weights: Option<String>,
     /// The sha256 of the file that the weights were read from, in hexadecimal.
@@ -207,6 +209,10 @@ impl BackboneCard {
                 self.class_count.map(|count| count.to_string()),
             ),
             ("classes", self.classes.clone()),
+            (
+                "class_names",
+                self.class_names.as_ref().map(|names| names.join("\n")),
+            ),
             ("weights", self.weights.clone()),
             ("weights_sha256", self.weights_sha256.clone()),
         ];
@@ -302,6 +308,9 @@ impl<'a> Entries<'a> {
                 ),
             },
             classes: self.get("sparkles.classes").map(str::to_owned),
+            class_names: self
+                .get("sparkles.class_names")
+                .map(|names| names.split('\n').map(str::to_owned).collect()),
             weights: self.get("sparkles.weights").map(str::to_owned),
             weights_sha256: self.get("sparkles.weights_sha256").map(str::to_owned),
             self_test: self.self_test()?,

@@ -243,6 +243,17 @@ pub enum WeightsError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnnxError {
+    /// Names for another number of classes than there are.
+    #[error(
+        "there are names of {names} classes, but {}",
+        classes.map_or("the network has no classifier".to_owned(), |count| format!("the network has {count}"))
+    )]
+    ClassNames {
+        /// How many names there are.
+        names: usize,
+        /// How many classes there are.
+        classes: Option<usize>,
+    },
     /// The bytes are no ONNX file, or not all of one.
     #[error("not an ONNX file: {detail}")]
     NotOnnx {

@@ -60,6 +60,8 @@ pub struct CardSettings {
     pub resize_policy: Option<ResizePolicy>,
     /// The side of the central square as a part of the shorter side.
     pub crop_fraction: Option<f64>,
+    /// What the classes of the network's own classifier are called, by class index.
+    pub class_names: Option<Vec<String>>,
     /// The licence of the weights.
     pub license: Option<String>,
     /// Where the weights come from.
@@ -133,6 +135,7 @@ impl CardSettings {
         };
         let card = BackboneCard {
             name: self.name.clone().unwrap_or(base.name),
+            class_names: self.class_names.clone().or(base.class_names),
             license: self.license.clone().unwrap_or(base.license),
             source: self.source.clone().unwrap_or(base.source),
             input: input.name.clone(),
@@ -207,6 +210,7 @@ fn preset_card(preset: Preset, own: Option<&BackboneCard>, name: &str) -> Backbo
         logits_output: own.and_then(|own| own.logits_output.clone()),
         class_count: own.and_then(|own| own.class_count),
         classes: own.and_then(|own| own.classes.clone()),
+        class_names: own.and_then(|own| own.class_names.clone()),
         weights: own.and_then(|own| own.weights.clone()),
         weights_sha256: own.and_then(|own| own.weights_sha256.clone()),
         self_test: None,

@@ -49,8 +49,8 @@ mod selection;
 mod train;
 
 pub use backbone::{
-    CheckSummary, CutRequest, EMBEDDED, InspectSummary, ListedBackbone, PullRequest, PullSummary,
-    WeightSource, backbones_folder, check as check_backbone, cut as cut_backbone,
+    CheckSummary, CutRequest, EMBEDDED, HubError, InspectSummary, ListedBackbone, PullRequest,
+    PullSummary, WeightSource, backbones_folder, check as check_backbone, cut as cut_backbone,
     inspect as inspect_backbone, list as list_backbones, open_backbone, pull as pull_backbone,
 };
 pub use error::Error;

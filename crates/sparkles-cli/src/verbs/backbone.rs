@@ -37,7 +37,8 @@ fn pull(stores: &Stores, arguments: &PullArguments) -> anyhow::Result<()> {
     let parse = |text: &str| Location::parse(text).map_err(Error::from);
     let weights = match (&arguments.from, arguments.random) {
         (Some(file), _) => WeightSource::File(parse(file)?),
-        (None, seed) => WeightSource::Random(seed.unwrap_or_default()),
+        (None, Some(seed)) => WeightSource::Random(seed),
+        (None, None) => WeightSource::Hub,
     };
     let request = PullRequest {
         architecture: arguments.name,

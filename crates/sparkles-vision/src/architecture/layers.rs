@@ -91,6 +91,21 @@ impl<'a, 'w> Layers<'a, 'w> {
         Ok(self.graph.convolution(input, name, window, &weights))
     }
 
+    /// A convolution of each channel for itself and the normalisation behind it.
+    pub(super) fn depthwise_norm(
+        &mut self,
+        input: &Value,
+        (convolution, norm): (&str, &str),
+        window: Window,
+    ) -> Result<Value, WeightsError> {
+        let [rows, columns] = window.kernel;
+        let shape = [input.channels, 1, rows, columns];
+        let weights =
+            self.weights
+                .normalised_convolution(convolution, norm, shape, self.epsilon)?;
+        Ok(self.graph.convolution(input, convolution, window, &weights))
+    }
+
     /// A matrix and a bias, both of the weights `name`; the output is called
     /// `output`.
     pub(super) fn linear(
@@ -109,5 +124,10 @@ impl<'a, 'w> Layers<'a, 'w> {
     /// An activation, named after what it follows.
     pub(super) fn relu(&mut self, input: &Value) -> Value {
         self.graph.relu(input, &format!("{}.relu", input.name))
+    }
+
+    /// The same, at most 6.
+    pub(super) fn relu6(&mut self, input: &Value) -> Value {
+        self.graph.relu6(input, &format!("{}.relu6", input.name))
     }
 }

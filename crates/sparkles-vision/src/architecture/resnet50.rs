@@ -13,11 +13,7 @@ const STAGES: [(usize, usize); 4] = [(3, 64), (4, 128), (6, 256), (3, 512)];
 
 pub(super) fn build(weights: &Weights<'_>, side: usize) -> Result<Network, WeightsError> {
     let (mut net, image) = Layers::new("resnet50", side, weights, EPSILON);
-    let stem = Window {
-        kernel: [7, 7],
-        stride: 2,
-        padding: [3, 3],
-    };
+    let stem = Window::same(7, 7).stride(2);
     let x = net.convolution_norm(&image, ("conv1", "bn1"), 64, stem)?;
     let x = net.relu(&x);
     let mut x = net

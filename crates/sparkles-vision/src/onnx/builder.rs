@@ -28,8 +28,8 @@ pub(crate) struct Window {
     pub(crate) kernel: [usize; 2],
     /// The step of both axes.
     pub(crate) stride: usize,
-    /// Rows and columns of zeros on either side.
-    pub(crate) padding: [usize; 2],
+    /// Zeros around the map: above, left, below, right.
+    pub(crate) padding: [usize; 4],
 }
 
 impl Window {
@@ -38,7 +38,7 @@ impl Window {
         Self {
             kernel: [side, side],
             stride,
-            padding: [0, 0],
+            padding: [0; 4],
         }
     }
 
@@ -47,7 +47,7 @@ impl Window {
         Self {
             kernel: [rows, columns],
             stride: 1,
-            padding: [rows / 2, columns / 2],
+            padding: [rows / 2, columns / 2, rows / 2, columns / 2],
         }
     }
 
@@ -56,12 +56,19 @@ impl Window {
         Self { stride, ..self }
     }
 
+    /// The same with `before` zeros above and left, and `after` below and right.
+    pub(crate) fn padded(self, before: usize, after: usize) -> Self {
+        Self {
+            padding: [before, before, after, after],
+            ..self
+        }
+    }
+
     fn attributes(self) -> Vec<Attribute> {
-        let [rows, columns] = self.padding;
         vec![
             ints("kernel_shape", &self.kernel),
             ints("strides", &[self.stride, self.stride]),
-            ints("pads", &[rows, columns, rows, columns]),
+            ints("pads", &self.padding),
         ]
     }
 }
@@ -138,6 +145,20 @@ impl GraphBuilder {
     pub(crate) fn relu(&mut self, input: &Value, name: &str) -> Value {
         let inputs = vec![input.name.clone()];
         self.node("Relu", name, inputs, Vec::new(), input.channels)
+    }
+
+    /// The larger of a value and 0, at most 6.
+    pub(crate) fn relu6(&mut self, input: &Value, name: &str) -> Value {
+        let bounds = [("relu6.least", 0.0), ("relu6.most", 6.0)];
+        let mut inputs = vec![input.name.clone()];
+        for (bound, value) in bounds {
+            let mut known = self.graph.initializer.iter();
+            if !known.any(|tensor| tensor.name == bound) {
+                self.constant(bound, &[], &[value]);
+            }
+            inputs.push(bound.to_owned());
+        }
+        self.node("Clip", name, inputs, Vec::new(), input.channels)
     }
 
     /// The largest value under a kernel.

@@ -134,6 +134,22 @@ impl OnnxFile {
             .ok_or(OnnxError::NoClassifier)
     }
 
+    /// The logits that an output is made of: what a softmax reads, or the output
+    /// itself. A sigmoid's classes do not exclude each other: they have none.
+    fn logits_of(&self, mut output: String) -> Option<String> {
+        let nodes = &self.model.graph.as_ref()?.node;
+        // There are no more steps than nodes.
+        for _ in 0..=nodes.len() {
+            let maker = nodes.iter().find(|node| node.output.contains(&output));
+            match maker.map(|node| (node.op_type.as_str(), node.input.first())) {
+                Some(("Sigmoid", _)) => return None,
+                Some(("Softmax" | "Identity" | "Dropout", Some(input))) => output.clone_from(input),
+                _ => break,
+            }
+        }
+        Some(output)
+    }
+
     /// Adds nodes that turn a batch of maps into one vector an image. Gives the
     /// name of the vectors.
     fn pool(&mut self, maps: &str, name: &str, pooling: Pooling) -> String {
@@ -370,7 +386,9 @@ impl OnnxFile {
             Some(logits) => Some(logits.clone()),
             None => self.outputs().last().map(|output| output.name.clone()),
         };
-        let logits = last.filter(|last| *last != value);
+        let logits = last
+            .and_then(|last| self.logits_of(last))
+            .filter(|last| *last != value);
         let mut kept: Vec<&str> = vec![&value];
         kept.extend(logits.as_deref());
         self.cut(&kept)?;
@@ -410,6 +428,17 @@ impl OnnxFile {
         card.logits_output = logits.filter(|_| class_count.is_some());
         if card.class_count != class_count {
             card.classes = None;
+        }
+        if let Some(names) = &card.class_names
+            && class_count != Some(names.len())
+        {
+            if settings.class_names.is_some() {
+                return Err(OnnxError::ClassNames {
+                    names: names.len(),
+                    classes: class_count,
+                });
+            }
+            card.class_names = None;
         }
         card.class_count = class_count;
         card.feature_output = features;

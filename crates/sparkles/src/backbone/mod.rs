@@ -1,6 +1,7 @@
 //! The verb `backbone`: from a name to a network, and files that carry a card.
 
 mod cut;
+mod hub;
 mod inspect;
 mod list;
 mod pull;
@@ -14,6 +15,7 @@ use sparkles_vision::{Architecture, Backbone, BackboneCard, OnnxFile, SelfTest};
 use crate::Error;
 
 pub use cut::{CutRequest, cut};
+pub use hub::HubError;
 pub use inspect::{CheckSummary, InspectSummary, check, inspect};
 pub use list::{ListedBackbone, list};
 pub use pull::{PullRequest, PullSummary, WeightSource, pull};

@@ -7,12 +7,16 @@ use sha2::{Digest, Sha256};
 use sparkles_data::{Location, Stores};
 use sparkles_vision::{Architecture, Weights};
 
+use super::hub::{Hub, HubFile};
 use super::{pulled_file, write_with_card};
 use crate::{Error, Progress};
 
 /// Where the weights of a backbone come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WeightSource {
+    /// The published ones: fetched from the Hugging Face Hub, or from its mirror
+    /// that `HF_ENDPOINT` names, into the cache that its other clients share.
+    Hub,
     /// A safetensors file with the names of `timm`.
     File(Location),
     /// Random ones, by their seed: for benchmarks and tests of the real shape.
@@ -66,9 +70,31 @@ pub fn pull(
             location: out.to_string(),
         });
     }
-    progress.begin("building", 0);
+    let of_file = |bytes: &[u8], source: &str, sha256: &str| {
+        progress.begin("building", 0);
+        let version = sha256.get(..12).unwrap_or(sha256);
+        Weights::from_safetensors(bytes)
+            .and_then(|weights| architecture.build(&weights, source, version))
+    };
     let (built, sha256) = match &request.weights {
+        WeightSource::Hub => {
+            let repository = architecture.repository();
+            let hub_error = |source| Error::Hub {
+                name: architecture.name().to_owned(),
+                source: Box::new(source),
+            };
+            let hub = Hub::from_env().map_err(hub_error)?;
+            let fetched = hub.fetch(repository, progress).map_err(hub_error)?;
+            let HubFile {
+                bytes,
+                sha256,
+                commit,
+            } = fetched;
+            let source = format!("{}, commit {commit}, sha256 {sha256}", hub.url(repository));
+            (of_file(&bytes, &source, &sha256), Some(sha256))
+        }
         WeightSource::Random(seed) => {
+            progress.begin("building", 0);
             let source = format!("random weights, seed {seed}: features mean nothing");
             let version = format!("random-{seed}");
             let built = architecture.build(&Weights::random(*seed), &source, &version);
@@ -78,10 +104,7 @@ pub fn pull(
             let bytes = stores.read(location)?;
             let sha256 = hexadecimal(&Sha256::digest(&bytes));
             let source = format!("`{}`, sha256 {sha256}", location.file_name());
-            let version = sha256.get(..12).unwrap_or_default().to_owned();
-            let built = Weights::from_safetensors(&bytes)
-                .and_then(|weights| architecture.build(&weights, &source, &version));
-            (built, Some(sha256))
+            (of_file(&bytes, &source, &sha256), Some(sha256))
         }
     };
     let (file, mut card) = built.map_err(|source| Error::Weights {
@@ -101,7 +124,7 @@ pub fn pull(
     })
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
