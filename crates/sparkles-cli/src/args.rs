@@ -37,6 +37,7 @@ pub(crate) enum Verb {
     Train(TrainArguments),
     Evaluate(EvaluateArguments),
     Predict(PredictArguments),
+    Tag(TagArguments),
     Backbone(BackboneArguments),
 }
 
@@ -52,6 +53,7 @@ impl Verb {
             Self::Train(_) => "train",
             Self::Evaluate(_) => "evaluate",
             Self::Predict(_) => "predict",
+            Self::Tag(_) => "tag",
             Self::Backbone(arguments) => match arguments.action {
                 BackboneAction::List(_) => "list backbones",
                 BackboneAction::Pull(_) => "pull",
@@ -390,6 +392,28 @@ pub(crate) struct PredictArguments {
     pub(crate) format: PredictionFormat,
 }
 
+/// Name what is on photos by the classes that the backbone was trained on; no training needed
+///
+/// Probabilities are the softmax of the backbone's own logits. The embedded backbone and those of
+/// `sparkles backbone pull` know the 1,000 classes of ImageNet.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    sparkles tag photos\n  \
+    sparkles tag photos --top 1 --format csv > tags.csv")]
+pub(crate) struct TagArguments {
+    /// Folders, files, globs, or text files with one location a line
+    #[arg(required = true, value_name = "LOC")]
+    pub(crate) images: Vec<String>,
+    /// Classes shown a photo, most probable first
+    #[arg(long, default_value_t = 5, value_name = "K", value_parser = top)]
+    pub(crate) top: usize,
+    #[command(flatten)]
+    pub(crate) features: FeatureFlags,
+    /// How tags are written: in CSV, one row a photo and class
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: PredictionFormat,
+}
+
 /// Backbones: list them, build one of published weights, look into and cut ONNX files
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -532,6 +556,10 @@ pub(crate) struct CardFlags {
     /// Side of the central square as a part of the shorter side
     #[arg(long, value_name = "X", value_parser = part)]
     pub(crate) crop_fraction: Option<f64>,
+    /// Names of the classes of the network's own classifier, for `sparkles tag`: a text file, one
+    /// a line in order of class index
+    #[arg(long, value_name = "FILE")]
+    pub(crate) classes: Option<String>,
     /// Licence of the weights
     #[arg(long, value_name = "NAME")]
     pub(crate) license: Option<String>,
@@ -553,6 +581,7 @@ impl CardFlags {
             resize_filter: self.resize_filter,
             resize_policy: self.resize_policy,
             crop_fraction: self.crop_fraction,
+            class_names: None,
             license: self.license.clone(),
             source: self.source.clone(),
         }

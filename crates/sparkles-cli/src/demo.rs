@@ -123,12 +123,7 @@ pub(crate) fn run(stores: &Stores, arguments: &DemoArguments) -> anyhow::Result<
     };
     let mut writer = PredictionWriter::new(PredictionFormat::Text, 2, model.labels());
     sparkles::predict(stores, &model, &request, &options, &progress, |outcome| {
-        writer
-            .write(&outcome)
-            .map_err(|source| sparkles::Error::Output {
-                location: "standard output".to_owned(),
-                source,
-            })
+        writer.write(&outcome)
     })?;
     say(&closing(started.elapsed().as_secs_f64(), &path("")))
 }

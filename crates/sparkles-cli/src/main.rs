@@ -48,6 +48,7 @@ fn run(verb: &Verb) -> anyhow::Result<()> {
         Verb::Train(arguments) => verbs::train(&stores, arguments),
         Verb::Evaluate(arguments) => verbs::evaluate(&stores, arguments),
         Verb::Predict(arguments) => verbs::predict(&stores, arguments),
+        Verb::Tag(arguments) => verbs::tag(&stores, arguments),
         Verb::Backbone(arguments) => verbs::backbone(&stores, &arguments.action),
     }
 }

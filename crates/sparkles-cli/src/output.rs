@@ -1,16 +1,19 @@
 //! Results on standard output, and in files.
 
+mod scores;
+
 use std::ffi::OsStr;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::Context as _;
 use serde::Serialize;
-use sparkles::{Error, Location, PredictOutcome, PredictionRow, Stores};
+use sparkles::{Error, Location, PredictionRow, Stores};
 
-use crate::args::{PredictionFormat, SummaryFormat};
-use crate::text;
+use crate::args::SummaryFormat;
+
+pub(crate) use scores::{PredictionWriter, TagWriter};
 
 /// Writes a summary: as one JSON object, or as the text that `render` makes.
 pub(crate) fn summary<S: Serialize>(
@@ -29,104 +32,6 @@ pub(crate) fn summary<S: Serialize>(
     }
     out.flush()?;
     Ok(())
-}
-
-/// Writes predictions one by one, in the format that was asked for.
-pub(crate) struct PredictionWriter {
-    format: PredictionFormat,
-    top: usize,
-    labels: Vec<String>,
-    out: BufWriter<io::Stdout>,
-    begun: bool,
-}
-
-impl PredictionWriter {
-    pub(crate) fn new(format: PredictionFormat, top: usize, labels: &[String]) -> Self {
-        Self {
-            format,
-            top,
-            labels: labels.to_vec(),
-            out: BufWriter::new(io::stdout()),
-            begun: false,
-        }
-    }
-
-    /// Writes one outcome; a person sees it at once.
-    pub(crate) fn write(&mut self, outcome: &PredictOutcome) -> io::Result<()> {
-        match self.format {
-            PredictionFormat::Json => {
-                serde_json::to_writer(&mut self.out, outcome)?;
-                writeln!(self.out)?;
-            }
-            PredictionFormat::Csv => self.write_csv(outcome)?,
-            PredictionFormat::Text => self.write_text(outcome)?,
-        }
-        self.out.flush()
-    }
-
-    fn write_csv(&mut self, outcome: &PredictOutcome) -> io::Result<()> {
-        let mut writer = csv::Writer::from_writer(&mut self.out);
-        if !self.begun {
-            self.begun = true;
-            let fixed = ["location", "sample_id", "prediction", "error"].map(str::to_owned);
-            let labels = self
-                .labels
-                .iter()
-                .map(|label| format!("probability {label}"));
-            writer.write_record(fixed.into_iter().chain(labels))?;
-        }
-        match outcome {
-            PredictOutcome::Predicted(prediction) => {
-                let fixed = [
-                    prediction.location.clone(),
-                    prediction.sample_id.clone(),
-                    prediction.prediction.clone(),
-                    String::new(),
-                ];
-                let values = prediction
-                    .probability
-                    .iter()
-                    .map(|(_, value)| value.to_string());
-                writer.write_record(fixed.into_iter().chain(values))?;
-            }
-            PredictOutcome::Refused { location, error } => {
-                let fixed = [
-                    location.clone(),
-                    String::new(),
-                    String::new(),
-                    format!("{}: {}", error.reason, error.message),
-                ];
-                let empty = self.labels.iter().map(|_| String::new());
-                writer.write_record(fixed.into_iter().chain(empty))?;
-            }
-        }
-        writer.flush()
-    }
-
-    fn write_text(&mut self, outcome: &PredictOutcome) -> io::Result<()> {
-        match outcome {
-            PredictOutcome::Predicted(prediction) => {
-                let mut pairs = prediction.probability.clone();
-                pairs.sort_by(|a, b| b.1.total_cmp(&a.1));
-                let shown: Vec<String> = pairs
-                    .iter()
-                    .take(self.top)
-                    .map(|(label, value)| {
-                        format!("{} {}", text::clean(label), text::percent(*value))
-                    })
-                    .collect();
-                let location = text::location(&prediction.location);
-                writeln!(self.out, "{location}  {}", shown.join(", "))
-            }
-            PredictOutcome::Refused { location, error } => writeln!(
-                self.out,
-                "{}  refused ({}): {}",
-                text::location(location),
-                error.reason,
-                text::clean(&error.message)
-            ),
-        }
-    }
 }
 
 /// A file for every measured row; its extension says how it is written.

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use serde::Serialize;
+
 use crate::card::BackboneCard;
 
 /// WordNet id and name of the 1,000 classes of ILSVRC 2012, by class index. Made and
@@ -28,7 +30,43 @@ pub struct BackboneClass {
     pub wordnet_id: Option<String>,
 }
 
+/// A class that a photo may show, by the backbone's own classifier.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Tag {
+    /// The index of the class among the logits.
+    pub class_index: usize,
+    /// Its name.
+    pub class: String,
+    /// Its id in WordNet 3.0, for classes of ImageNet.
+    pub wordnet_id: Option<String>,
+    /// Its probability: the softmax of the logits.
+    pub probability: f64,
+}
+
 impl BackboneCard {
+    /// The `top` most probable classes of a photo by its logits, most probable
+    /// first; of two that are equally probable, the one of the lower index.
+    /// Probabilities are the softmax over all logits, exp(l) / Σ exp(l), which are
+    /// finite.
+    pub fn tags(&self, logits: &[f32], top: usize) -> Vec<Tag> {
+        let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let weight = |logit: f32| f64::from(logit - most).exp();
+        let sum: f64 = logits.iter().map(|logit| weight(*logit)).sum();
+        let mut ranked: Vec<(usize, f32)> = logits.iter().copied().enumerate().collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        ranked.truncate(top);
+        let tag = |(class_index, logit)| {
+            let class = self.class(class_index);
+            Tag {
+                class_index,
+                class: class.name,
+                wordnet_id: class.wordnet_id,
+                probability: weight(logit) / sum,
+            }
+        };
+        ranked.into_iter().map(tag).collect()
+    }
+
     /// The class of that index: by the card's own names, or by those of ImageNet
     /// where the card says that they are the classes. It is never guessed.
     pub fn class(&self, index: usize) -> BackboneClass {
@@ -82,5 +120,15 @@ mod tests {
         card.class_names = None;
         card.classes = None;
         assert_eq!(card.class(4).name, "class 4");
+
+        let tags = card.tags(&[1.0, 3.0, 3.0, -90.0], 3);
+        let found: Vec<_> = tags
+            .iter()
+            .map(|tag| (tag.class_index, &*tag.class))
+            .collect();
+        assert_eq!(found, [(1, "class 1"), (2, "class 2"), (0, "class 0")]);
+        // 1 / (2 + e^-2)
+        assert!((tags[0].probability - 0.468_310_530).abs() < 1e-8);
+        assert!(card.tags(&[], 5).is_empty());
     }
 }

@@ -63,7 +63,7 @@ mod self_test;
 pub use architecture::{Architecture, Weights};
 pub use backbone::{Backbone, Session};
 pub use card::{BackboneCard, ChannelOrder, Layout, PixelRange, ResizeFilter, ResizePolicy};
-pub use classes::BackboneClass;
+pub use classes::{BackboneClass, Tag};
 pub use decode::decode;
 pub use engine::Engine;
 pub use error::{BackboneError, CardError, ImageError, OnnxError, WeightsError};

@@ -12,6 +12,12 @@ use crate::HubError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A file that does not name classes, one a line.
+    #[error("`{location}` is no text file with one name a line")]
+    ClassNames {
+        /// The file.
+        location: String,
+    },
     /// A table or a file.
     #[error(transparent)]
     Data(#[from] DataError),

@@ -45,7 +45,9 @@ mod model;
 mod model_card;
 mod predict;
 mod progress;
+mod scoring;
 mod selection;
+mod tag;
 mod train;
 
 pub use backbone::{
@@ -64,13 +66,15 @@ pub use featurize::{
 pub use ingest::{IngestRequest, IngestSummary, ingest};
 pub use memory::{MemorySize, peak_memory_bytes};
 pub use model::{Model, SavedPipeline, check_free as check_model_free};
-pub use predict::{PredictOutcome, PredictRequest, PredictSummary, Prediction, predict};
+pub use predict::{PredictRequest, Prediction, predict};
 pub use progress::{NoProgress, Progress};
+pub use scoring::{PhotoOutcome, Refusal, ScoreSummary};
 pub use selection::{Both, LabelSelection, SelectedLabel};
 pub use sparkles_data::{DataError, Dataset, Location, RejectReason, Stores};
 pub use sparkles_learn::{Family, LogisticRegression, Part, SplitRatio};
 pub use sparkles_vision::{
     AlphaPolicy, Architecture, BackboneCard, CardSettings, ChannelOrder, Endpoint, Inspection,
-    PixelRange, Pooling, Preset, ResizeFilter, ResizePolicy, SelfTest, is_guarded,
+    PixelRange, Pooling, Preset, ResizeFilter, ResizePolicy, SelfTest, Tag, is_guarded,
 };
+pub use tag::{TagRequest, TaggedPhoto, tag};
 pub use train::{TrainRequest, TrainSummary, train};

@@ -50,12 +50,14 @@ fn pull(stores: &Stores, arguments: &PullArguments) -> anyhow::Result<()> {
 }
 
 fn cut(stores: &Stores, arguments: &CutArguments) -> anyhow::Result<()> {
+    let parse = |text: &str| Location::parse(text).map_err(Error::from);
     let request = CutRequest {
         file: arguments.file.clone(),
         output: arguments.output.clone(),
         pooling: arguments.pooling,
         card: arguments.card.settings(),
-        out: Location::parse(&arguments.out).map_err(Error::from)?,
+        classes: arguments.card.classes.as_deref().map(parse).transpose()?,
+        out: parse(&arguments.out)?,
     };
     let summary = sparkles::cut_backbone(stores, &request, &Bars::default())?;
     output::summary(arguments.format, &summary, render_pull)

@@ -8,6 +8,7 @@ mod ingest;
 mod predict;
 #[cfg(feature = "sql")]
 mod sql;
+mod tag;
 mod train;
 
 pub(crate) use backbone::backbone;
@@ -18,11 +19,30 @@ pub(crate) use ingest::{ingest, render as render_ingest};
 pub(crate) use predict::predict;
 #[cfg(feature = "sql")]
 pub(crate) use sql::sql;
+pub(crate) use tag::tag;
 pub(crate) use train::{render as render_train, train};
 
-use sparkles::{Dataset, Error, Location, Stores};
+use anyhow::bail;
+use sparkles::{Dataset, Error, Location, ScoreSummary, Stores};
+
+use crate::text::counted;
 
 /// The dataset at `text`.
 fn open_dataset(stores: &Stores, text: &str) -> Result<Dataset, Error> {
     Ok(Dataset::open(stores, &Location::parse(text)?)?)
+}
+
+/// Says how many files have no score; that none has is a failure.
+fn report_refused(summary: &ScoreSummary) -> anyhow::Result<()> {
+    if summary.refused > 0 {
+        eprintln!(
+            "{} refused of {}",
+            summary.refused,
+            counted(summary.found, "file", "files")
+        );
+    }
+    if summary.scored == 0 {
+        bail!("no file is a photo");
+    }
+    Ok(())
 }

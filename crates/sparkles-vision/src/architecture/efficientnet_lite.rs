@@ -80,7 +80,7 @@ pub(super) fn build(
             let (kernel, stride, expansion) = *shape;
             let stride = if block == 0 { stride } else { 1 };
             let name = format!("blocks.{stage}.{block}");
-            x = inverted_residual(&mut net, x, &name, (kernel, stride, expansion), channels)?;
+            x = inverted_residual(&mut net, &x, &name, (kernel, stride, expansion), channels)?;
         }
     }
     let x = net.convolution_norm(&x.value, ("conv_head", "bn2"), HEAD, Window::square(1, 1))?;
@@ -94,7 +94,7 @@ pub(super) fn build(
 /// layer without an activation narrows them again.
 fn inverted_residual(
     net: &mut Layers<'_, '_>,
-    input: Maps,
+    input: &Maps,
     name: &str,
     (kernel, stride, expansion): (usize, usize, usize),
     channels: usize,

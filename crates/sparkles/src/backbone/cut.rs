@@ -19,6 +19,9 @@ pub struct CutRequest {
     /// How images become the input; what is not said is what the file's own card
     /// says.
     pub card: CardSettings,
+    /// What the classes of the network's own classifier are called: a text file, one
+    /// name a line, by class index.
+    pub classes: Option<Location>,
     /// The file to write; nothing may be there yet.
     pub out: Location,
 }
@@ -39,13 +42,12 @@ pub fn cut(
     progress.begin("cutting", 0);
     let (file, text) = read_file(stores, &request.file)?;
     let stem = Location::parse(&text)?.file_stem();
+    let mut card = request.card.clone();
+    if let Some(classes) = &request.classes {
+        card.class_names = Some(read_names(stores, classes)?);
+    }
     let (file, card) = file
-        .into_backbone(
-            request.output.as_deref(),
-            request.pooling,
-            &request.card,
-            &stem,
-        )
+        .into_backbone(request.output.as_deref(), request.pooling, &card, &stem)
         .map_err(|source| Error::Onnx { file: text, source })?;
     let (backbone, bytes) = write_with_card(stores, &request.out, file, card)?;
     progress.finish();
@@ -57,4 +59,19 @@ pub fn cut(
         dimension: backbone.dimension(),
         seconds: started.elapsed().as_secs_f64(),
     })
+}
+
+/// The lines of a text file.
+fn read_names(stores: &Stores, location: &Location) -> Result<Vec<String>, Error> {
+    let bytes = stores.read(location)?;
+    let wrong = || Error::ClassNames {
+        location: location.to_string(),
+    };
+    let text = std::str::from_utf8(&bytes).map_err(|_| wrong())?;
+    let text = text.trim_start_matches('\u{feff}').trim_end();
+    let names: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
+    if names.iter().any(String::is_empty) || names.is_empty() {
+        return Err(wrong());
+    }
+    Ok(names)
 }

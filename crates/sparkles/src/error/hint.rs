@@ -29,7 +29,7 @@ impl Error {
                 "`sparkles backbone pull {name}` fetches its published weights and builds it; \
                  without a network, `--from FILE.safetensors`"
             ),
-            Self::Hub { name, source } => return hub_hint(name, source),
+            Self::Hub { name, source } => hub_hint(name, source),
             Self::NoHome => "set `SPARKLES_HOME` to a folder".to_owned(),
             Self::NoSelfTest { .. } => {
                 "`sparkles backbone cut` writes one into the file that it makes".to_owned()
@@ -163,8 +163,8 @@ impl Error {
     }
 }
 
-fn hub_hint(name: &str, error: &HubError) -> Option<String> {
-    let hint = match error {
+fn hub_hint(name: &str, error: &HubError) -> String {
+    match error {
         HubError::Network { .. } | HubError::TooShort { .. } => format!(
             "run it again: what has come is kept; `HTTPS_PROXY` names a proxy, `HF_ENDPOINT` a \
              mirror, and `sparkles backbone pull {name} --from FILE.safetensors` takes a file that \
@@ -188,8 +188,7 @@ fn hub_hint(name: &str, error: &HubError) -> Option<String> {
                 .to_owned()
         }
         HubError::NoHome => "set `HF_HUB_CACHE` to a folder".to_owned(),
-    };
-    Some(hint)
+    }
 }
 
 fn data_hint(error: &DataError) -> Option<String> {

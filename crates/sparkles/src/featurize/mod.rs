@@ -18,8 +18,8 @@ use sparkles_vision::{AlphaPolicy, Backbone};
 use crate::backbone::backbone_name;
 use crate::memory::peak_memory_bytes;
 use crate::{EMBEDDED, Error, MemorySize, Progress, open_backbone};
+pub(crate) use part::{BackboneOutput, Photo, Worker};
 pub use part::{Featurization, PartRequest};
-pub(crate) use part::{Photo, Worker};
 
 /// Seconds of work in a part: what a crash costs at most.
 const PART_SECONDS: f64 = 10.0;

@@ -81,9 +81,17 @@ pub struct Worker<'a> {
     featurizer: Featurizer,
 }
 
-/// A photo's features and what they were made from.
-pub(crate) struct Featurized {
-    pub(crate) features: Vec<f32>,
+/// Which of a backbone's outputs is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BackboneOutput {
+    Features,
+    /// Those of the backbone's own classes.
+    Logits,
+}
+
+/// A photo's features or logits and what they were made from.
+pub(crate) struct Computed {
+    pub(crate) values: Vec<f32>,
     version: String,
     content_hash: String,
 }
@@ -198,20 +206,24 @@ impl Worker<'_> {
     ) -> Result<Option<PartReceipt>, Error> {
         let mut rows = Vec::with_capacity(request.photos.len());
         let mut rejects = Vec::new();
-        let finished = self.photos(&request.photos, |photo, result| {
-            match result {
-                Ok(featurized) => rows.push(FeatureRow {
-                    sample_id: photo.sample_id.clone(),
-                    location: photo.location.clone(),
-                    version: featurized.version,
-                    content_hash: featurized.content_hash,
-                    features: featurized.features,
-                }),
-                Err(reject) => rejects.push(*reject),
-            }
-            done();
-            !stop.load(Ordering::Relaxed)
-        });
+        let finished = self.photos(
+            &request.photos,
+            BackboneOutput::Features,
+            |photo, result| {
+                match result {
+                    Ok(computed) => rows.push(FeatureRow {
+                        sample_id: photo.sample_id.clone(),
+                        location: photo.location.clone(),
+                        version: computed.version,
+                        content_hash: computed.content_hash,
+                        features: computed.values,
+                    }),
+                    Err(reject) => rejects.push(*reject),
+                }
+                done();
+                !stop.load(Ordering::Relaxed)
+            },
+        );
         if !finished {
             return Ok(None);
         }
@@ -227,16 +239,17 @@ impl Worker<'_> {
         Ok(Some(receipt))
     }
 
-    /// Calls `each` with the features of every photo, or why there are none, in
-    /// order, until it returns false. Whether it never did.
+    /// Calls `each` with the output of every photo, or why there is none, in order,
+    /// until it returns false. Whether it never did.
     pub(crate) fn photos(
         &mut self,
         photos: &[Photo],
-        mut each: impl FnMut(&Photo, Result<Featurized, Box<Reject>>) -> bool,
+        output: BackboneOutput,
+        mut each: impl FnMut(&Photo, Result<Computed, Box<Reject>>) -> bool,
     ) -> bool {
         let shared = self.shared;
         for (photo, fetched) in Window::new(&shared.stores, &shared.window, photos) {
-            let result = self.photo(photo, fetched);
+            let result = self.photo(photo, output, fetched);
             if !each(photo, result) {
                 return false;
             }
@@ -244,7 +257,12 @@ impl Worker<'_> {
         true
     }
 
-    fn photo(&mut self, photo: &Photo, fetched: Fetched) -> Result<Featurized, Box<Reject>> {
+    fn photo(
+        &mut self,
+        photo: &Photo,
+        output: BackboneOutput,
+        fetched: Fetched,
+    ) -> Result<Computed, Box<Reject>> {
         let shared = self.shared;
         let refuse = |reason, message, version| {
             Box::new(Reject {
@@ -302,13 +320,14 @@ impl Worker<'_> {
             );
             return Err(refuse(RejectReason::TooLarge, message, Some(mark)));
         };
-        let features = self
-            .featurizer
-            .features(&bytes, &header)
-            .map_err(|error| vision(&error))?;
+        let values = match output {
+            BackboneOutput::Features => self.featurizer.features(&bytes, &header),
+            BackboneOutput::Logits => self.featurizer.logits(&bytes, &header),
+        };
+        let values = values.map_err(|error| vision(&error))?;
         drop((decoding, grant));
-        Ok(Featurized {
-            features,
+        Ok(Computed {
+            values,
             version: mark,
             content_hash: blake3::hash(&bytes).to_hex().to_string(),
         })

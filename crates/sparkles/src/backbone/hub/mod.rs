@@ -33,7 +33,7 @@ const MOST_BYTES: u64 = 4 << 30;
 /// How often in a row a request may bring nothing.
 const TRIES: u32 = 5;
 /// How long a connection may say nothing.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// How often an address may point to another of the same host.
 const MOST_REDIRECTS: usize = 8;
 
@@ -186,7 +186,7 @@ impl Hub {
         };
         let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
         Ok(Self::new(
-            endpoint,
+            &endpoint,
             folder.map_or_else(home, |folder| Cache::new(folder.into())),
             token.map(|token| token.trim().to_owned()),
             is_on("HF_HUB_OFFLINE"),
@@ -195,7 +195,7 @@ impl Hub {
     }
 
     fn new(
-        endpoint: String,
+        endpoint: &str,
         cache: Cache,
         token: Option<String>,
         offline: bool,
