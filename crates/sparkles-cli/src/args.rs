@@ -38,6 +38,7 @@ pub(crate) enum Verb {
     Evaluate(EvaluateArguments),
     Predict(PredictArguments),
     Tag(TagArguments),
+    Model(ModelArguments),
     Backbone(BackboneArguments),
 }
 
@@ -54,6 +55,9 @@ impl Verb {
             Self::Evaluate(_) => "evaluate",
             Self::Predict(_) => "predict",
             Self::Tag(_) => "tag",
+            Self::Model(arguments) => match arguments.action {
+                ModelAction::Export(_) => "export",
+            },
             Self::Backbone(arguments) => match arguments.action {
                 BackboneAction::List(_) => "list backbones",
                 BackboneAction::Pull(_) => "pull",
@@ -161,12 +165,14 @@ pub(crate) struct ExploreArguments {
 ///
 /// Tables: samples, labels, classes, labelled (labels joined with samples and readable names),
 /// features, rejects, and images (the image schema of Spark; pixels are decoded only when `data`
-/// is selected).
+/// is selected). Functions: `features(location)`, the feature vector of a photo, and
+/// `tag(location)`, the most probable of the backbone's own classes; both open the photo.
 #[cfg(feature = "sql")]
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     sparkles sql city.sparkles \"SELECT display_name, count(*) FROM labelled GROUP BY 1\"\n  \
-    sparkles sql city.sparkles \"SELECT origin, width, height FROM images LIMIT 5\" --format csv")]
+    sparkles sql city.sparkles \"SELECT origin, width, height FROM images LIMIT 5\" --format csv\n  \
+    sparkles sql city.sparkles \"SELECT tag(location) AS tag, count(*) FROM samples GROUP BY tag\"")]
 pub(crate) struct SqlArguments {
     /// The dataset
     #[arg(value_name = "DATASET")]
@@ -177,6 +183,9 @@ pub(crate) struct SqlArguments {
     /// How rows are written
     #[arg(long, default_value = "table", value_name = "table|csv|json|parquet")]
     pub(crate) format: sparkles_sql::OutputFormat,
+    /// Backbone of `features(…)` and `tag(…)`: a name, or an ONNX file that carries a card
+    #[arg(long, default_value = EMBEDDED, value_name = "NAME|FILE.onnx")]
+    pub(crate) backbone: String,
     /// The most memory that a query may hold
     #[arg(long, default_value = "1GiB", value_name = "SIZE")]
     pub(crate) memory: MemorySize,
@@ -412,6 +421,48 @@ pub(crate) struct TagArguments {
     /// How tags are written: in CSV, one row a photo and class
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: PredictionFormat,
+}
+
+/// Models: write one as a single file for other programs
+#[derive(Debug, Args)]
+pub(crate) struct ModelArguments {
+    #[command(subcommand)]
+    pub(crate) action: ModelAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelAction {
+    Export(ExportArguments),
+}
+
+/// Write a model as one file: backbone, classifier, labels and preprocessing
+///
+/// ONNX Runtime and other programs run it: prepared images in, `probability` (images × labels),
+/// `prediction` (the index of the most probable label) and `features` out. The metadata of the
+/// file say how images are prepared (keys `sparkles.*`) and what the labels are
+/// (`sparkles.labels`, a JSON list).
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sparkles model export pets.model --to onnx --out pets.onnx")]
+pub(crate) struct ExportArguments {
+    /// The model
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: String,
+    /// Format of the file
+    #[arg(long, value_enum, default_value = "onnx")]
+    pub(crate) to: ModelFormat,
+    /// File to write; must not exist yet
+    #[arg(long, value_name = "FILE.onnx", value_parser = onnx_file)]
+    pub(crate) out: String,
+    /// How the summary is written
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: SummaryFormat,
+}
+
+/// How a model is written as one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModelFormat {
+    /// One ONNX graph from prepared images to probabilities
+    Onnx,
 }
 
 /// Backbones: list them, build one of published weights, look into and cut ONNX files

@@ -49,6 +49,7 @@ fn run(verb: &Verb) -> anyhow::Result<()> {
         Verb::Evaluate(arguments) => verbs::evaluate(&stores, arguments),
         Verb::Predict(arguments) => verbs::predict(&stores, arguments),
         Verb::Tag(arguments) => verbs::tag(&stores, arguments),
+        Verb::Model(arguments) => verbs::model(&stores, &arguments.action),
         Verb::Backbone(arguments) => verbs::backbone(&stores, &arguments.action),
     }
 }

@@ -4,7 +4,7 @@ use datafusion::error::DataFusionError;
 use datafusion::object_store;
 use sparkles_data::DataError;
 
-use crate::OutputFormat;
+use crate::{OpenError, OutputFormat};
 
 /// A failure to open the tables, to answer a query or to write the answer.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,12 @@ pub enum SqlError {
     Runtime {
         /// What the system said.
         source: std::io::Error,
+    },
+    /// The backbone of `features(…)` and `tag(…)` cannot be used.
+    #[error("cannot compute `features(…)` or `tag(…)`")]
+    Backbone {
+        /// Why.
+        source: OpenError,
     },
     /// The text is no SQL.
     #[error("not SQL: {message}")]

@@ -20,6 +20,11 @@
 //! `SELECT data FROM images WHERE sample_id IN (SELECT sample_id FROM samples
 //! ORDER BY random() LIMIT 5)`.
 //!
+//! With a backbone ([`SqlSession::with_backbone`]) there are two functions:
+//! `features(location)`, the feature vector of a photo, and `tag(location)`, the most
+//! probable of the backbone's own classes. They open the photo of every row that they
+//! are called for, on all threads and in the session's memory.
+//!
 //! [`tables`] lists their columns. Only files that a manifest names are read, and
 //! one that is gone is an error: no row is lost in silence. Names are
 //! case-insensitive, `nChannels` needs no quotes.
@@ -48,6 +53,7 @@
 
 mod decoding;
 mod error;
+mod functions;
 mod images;
 mod output;
 mod parts;
@@ -59,6 +65,7 @@ mod tables;
 mod tests;
 
 pub use error::SqlError;
+pub use functions::OpenError;
 pub use output::{OutputFormat, write};
 pub use session::{QueryResult, SqlOptions, SqlSession};
 pub use tables::{TableDescription, tables};

@@ -2,14 +2,15 @@
 
 use std::io::Cursor;
 
+use bytes::Bytes;
 use sparkles_data::{Location, Stores};
-use sparkles_vision::{AlphaPolicy, Pixels, decode, read_header};
+use sparkles_vision::{AlphaPolicy, ImageHeader, Pixels, decode, read_header};
 
 /// The most bytes of pixels in one batch, unless one photo alone has more.
 pub(crate) const BATCH_BYTES: u64 = 64 << 20;
 
 /// Fetches and decodes one photo at a time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct PhotoReader {
     pub(crate) stores: Stores,
     pub(crate) memory_bytes: u64,
@@ -40,12 +41,11 @@ impl PhotoReader {
         BATCH_BYTES.min(self.memory_bytes / 16)
     }
 
-    /// The photo's rows of pixels, upright, BGR or grey; `None` where it cannot
-    /// be decoded in the memory allowed, or is of another size than `shape`
-    /// because it changed after it was ingested.
+    /// The bytes and the header of a photo that can be decoded in the memory allowed;
+    /// `None` where there is none.
     ///
     /// Waits for the object store, so not to be called from an asynchronous task.
-    pub(crate) fn pixels(&self, location: &str, shape: Shape) -> Option<Vec<u8>> {
+    pub(crate) fn open(&self, location: &str) -> Option<(Bytes, ImageHeader)> {
         let location = Location::parse(location).ok()?;
         let fetch = self.stores.fetch(&location, self.memory_bytes);
         let (bytes, version) = self.stores.wait(fetch).ok()?;
@@ -53,9 +53,16 @@ impl PhotoReader {
             return None;
         }
         let header = read_header(Cursor::new(&bytes)).ok()?;
-        if header.decode_bytes() > self.memory_bytes {
-            return None;
-        }
+        (header.decode_bytes() <= self.memory_bytes).then_some((bytes, header))
+    }
+
+    /// The photo's rows of pixels, upright, BGR or grey; `None` where it cannot
+    /// be decoded in the memory allowed, or is of another size than `shape`
+    /// because it changed after it was ingested.
+    ///
+    /// Waits for the object store, so not to be called from an asynchronous task.
+    pub(crate) fn pixels(&self, location: &str, shape: Shape) -> Option<Vec<u8>> {
+        let (bytes, header) = self.open(location)?;
         let pixels = decode(&bytes, &header, self.alpha).ok()?;
         drop(bytes);
         let mut pixels = pixels.upright(header.orientation);

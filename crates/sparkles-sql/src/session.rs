@@ -1,5 +1,6 @@
 //! A session: the tables of one dataset, ready to be asked.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,16 +12,17 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use futures::StreamExt;
 use sparkles_data::{DataError, Dataset, FeatureStore, Location, PartEntry, Stores};
-use sparkles_vision::AlphaPolicy;
+use sparkles_vision::{AlphaPolicy, Backbone};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use url::Url;
 
+use crate::functions::{BackboneFunctions, OpenError};
 use crate::images::ImagesTable;
 use crate::parts::{Part, PartsTable};
 use crate::photos::PhotoReader;
@@ -63,7 +65,8 @@ impl Default for SqlOptions {
 pub struct SqlSession {
     context: SessionContext,
     threads: Arc<Threads>,
-    memory_bytes: u64,
+    options: SqlOptions,
+    functions: Option<Arc<BackboneFunctions>>,
 }
 
 impl fmt::Debug for SqlSession {
@@ -80,7 +83,7 @@ impl fmt::Debug for SqlSession {
 /// dropped in order, so the last tasks are gone before the stores are.
 struct Threads {
     runtime: Runtime,
-    _stores: Stores,
+    stores: Stores,
 }
 
 impl SqlSession {
@@ -95,7 +98,7 @@ impl SqlSession {
             .map_err(|source| SqlError::Runtime { source })?;
         let threads = Arc::new(Threads {
             runtime,
-            _stores: dataset.stores().clone(),
+            stores: dataset.stores().clone(),
         });
         let fail = |error: DataFusionError| SqlError::of(&error, options.memory_bytes);
         let context = context(options).map_err(fail)?;
@@ -138,20 +141,47 @@ impl SqlSession {
         Ok(Self {
             context,
             threads,
-            memory_bytes: options.memory_bytes,
+            options,
+            functions: None,
         })
+    }
+
+    /// Adds the functions `features(location)` and `tag(location)`, of a backbone that
+    /// `open` gives when a query first calls one of them. Photos are decoded in the
+    /// session's memory and featurized on its threads; those that are refused are
+    /// NULL.
+    #[must_use]
+    pub fn with_backbone<E: Into<Box<dyn Error + Send + Sync>>>(
+        self,
+        open: impl Fn() -> Result<Backbone, E> + Send + Sync + 'static,
+    ) -> Self {
+        let reader = PhotoReader {
+            stores: self.threads.stores.clone(),
+            memory_bytes: self.options.memory_bytes,
+            alpha: self.options.alpha,
+        };
+        let open = Box::new(move || open().map_err(OpenError::new));
+        let functions = BackboneFunctions::new(open, reader, self.options.threads);
+        for function in functions.all() {
+            self.context.register_udf(function);
+        }
+        Self {
+            functions: Some(functions),
+            ..self
+        }
     }
 
     /// Answers one statement. What comes back is made while it is taken.
     pub fn query(&self, sql: &str) -> Result<QueryResult, SqlError> {
         statement::check_text(sql)?;
         let (context, sql) = (self.context.clone(), sql.to_owned());
-        let memory_bytes = self.memory_bytes;
+        let memory_bytes = self.options.memory_bytes;
+        let functions = self.functions.clone();
         // Planned on a thread of the runtime: only those have the stack for it.
         let planned = self
             .threads
             .runtime
-            .spawn(async move { plan(&context, &sql, memory_bytes).await });
+            .spawn(async move { plan(&context, &sql, memory_bytes, functions.as_deref()).await });
         let mut batches =
             self.threads
                 .runtime
@@ -184,9 +214,13 @@ async fn plan(
     context: &SessionContext,
     sql: &str,
     memory_bytes: u64,
+    functions: Option<&BackboneFunctions>,
 ) -> Result<SendableRecordBatchStream, SqlError> {
-    let fail = |error: DataFusionError| SqlError::of(&error, memory_bytes);
-    let state = context.state();
+    let fail = |error: DataFusionError| match functions.and_then(BackboneFunctions::failed) {
+        Some(source) => SqlError::Backbone { source },
+        None => SqlError::of(&error, memory_bytes),
+    };
+    let mut state = context.state();
     let dialect = state.config_options().sql_parser.dialect;
     let mut parsed = match state.sql_to_statement(sql, &dialect) {
         Ok(parsed) => parsed,
@@ -211,7 +245,11 @@ async fn plan(
         .with_allow_statements(false)
         .verify_plan(&plan)
         .map_err(|_| statement::not_allowed(sql))?;
-    let frame = context.execute_logical_plan(plan).await.map_err(fail)?;
+    if let Some(rows) = functions.and_then(BackboneFunctions::batch_rows) {
+        let config = state.config().clone().with_batch_size(rows);
+        *state.config_mut() = config;
+    }
+    let frame = DataFrame::new(state, plan);
     frame.execute_stream().await.map_err(fail)
 }
 

@@ -160,18 +160,26 @@ pub(crate) fn rejects() -> SchemaRef {
     ])
 }
 
-/// `dimension` is the length of a vector; without features there is none, and
-/// the column is a list of any length.
-pub(crate) fn features(dimension: Option<i32>) -> SchemaRef {
-    let element = Arc::new(Field::new("element", DataType::Float32, false));
-    let vector = match dimension {
+/// The type of feature vectors of that length; without one, a list of any length.
+pub(crate) fn vector(dimension: Option<i32>) -> DataType {
+    let element = Arc::new(element());
+    match dimension {
         Some(dimension) => DataType::FixedSizeList(element, dimension),
         None => DataType::List(element),
-    };
+    }
+}
+
+/// The field of one feature.
+pub(crate) fn element() -> Field {
+    Field::new("element", DataType::Float32, false)
+}
+
+/// `dimension` is the length of a vector; without features there is none.
+pub(crate) fn features(dimension: Option<i32>) -> SchemaRef {
     schema(vec![
         ("sample_id", DataType::Utf8, false),
         ("content_hash", DataType::Utf8, false),
-        ("features", vector, false),
+        ("features", vector(dimension), false),
         ("location", DataType::Utf8, false),
         ("version", DataType::Utf8, false),
     ])

@@ -243,6 +243,18 @@ pub enum WeightsError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnnxError {
+    /// A classifier that does not fit the features.
+    #[error(
+        "a classifier of {coefficients} coefficients does not tell {labels} labels apart by {features} features"
+    )]
+    Classifier {
+        /// How many coefficients it has.
+        coefficients: usize,
+        /// How many labels there are.
+        labels: usize,
+        /// How many features an image has.
+        features: usize,
+    },
     /// Names for another number of classes than there are.
     #[error(
         "there are names of {names} classes, but {}",

@@ -70,7 +70,7 @@ pub use error::{BackboneError, CardError, ImageError, OnnxError, WeightsError};
 pub use featurizer::Featurizer;
 pub use guard::is_guarded;
 pub use header::{ImageFormat, ImageHeader, MAX_PIXELS, read_header};
-pub use onnx::{Endpoint, Inspection, OnnxFile, Pooling};
+pub use onnx::{ClassifierOutputs, Endpoint, Inspection, LinearClassifier, OnnxFile, Pooling};
 pub use orientation::Orientation;
 pub use pixels::{AlphaPolicy, Pixels};
 pub use preset::{CardSettings, Preset};

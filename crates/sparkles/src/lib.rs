@@ -37,6 +37,7 @@ pub mod demo;
 mod error;
 mod evaluate;
 mod explore;
+mod export;
 mod featurize;
 mod ingest;
 mod matrix;
@@ -60,6 +61,7 @@ pub use evaluate::{
     EvaluateRequest, EvaluateSummary, LabelMetrics, Mistake, On, PredictionRow, evaluate,
 };
 pub use explore::{ClassCount, CoOccurrence, ExploreRequest, ExploreSummary, Quantiles, explore};
+pub use export::{ExportSummary, export};
 pub use featurize::{
     Featurization, FeaturizeOptions, FeaturizeSummary, PartRequest, RejectLimit, featurize,
 };

@@ -1,7 +1,6 @@
 //! A trained pipeline on disk: written once, loaded anywhere.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -136,7 +135,7 @@ pub struct Model {
 #[derive(Debug, Clone)]
 enum ModelBackbone {
     Embedded,
-    File(Arc<[u8]>),
+    File(bytes::Bytes),
 }
 
 impl Model {
@@ -195,7 +194,7 @@ impl Model {
                     let reason = "it is not the file that the model was trained with";
                     return Err(corrupt(file, reason.to_owned()));
                 }
-                ModelBackbone::File(bytes.as_ref().into())
+                ModelBackbone::File(bytes)
             }
         };
         let sample_ids = SampleIds::parse(&stages.featurizer.sample_ids)
@@ -236,7 +235,7 @@ impl Model {
                     name: name.to_owned(),
                 });
             }
-            ModelBackbone::File(bytes.as_ref().into())
+            ModelBackbone::File(bytes)
         };
         Ok(Self {
             pipeline,
@@ -256,6 +255,14 @@ impl Model {
     /// The labels; a label's position is its index.
     pub fn labels(&self) -> &[String] {
         self.indexer.labels()
+    }
+
+    /// The file of the backbone that the model was trained with.
+    pub(crate) fn backbone_bytes(&self) -> bytes::Bytes {
+        match &self.backbone {
+            ModelBackbone::Embedded => bytes::Bytes::from_static(sparkles_lite0::ONNX),
+            ModelBackbone::File(bytes) => bytes.clone(),
+        }
     }
 
     /// The backbone that the model was trained with.
@@ -335,7 +342,7 @@ fn write_files(stores: &Stores, root: &Location, model: &Model, card: String) ->
     pipeline.stages.logistic_regression.file_hash = blake3::hash(&weights).to_hex().to_string();
     stores.put(&root.join(WEIGHTS), weights.into())?;
     if let ModelBackbone::File(bytes) = &model.backbone {
-        stores.put(&root.join(BACKBONE), bytes.to_vec().into())?;
+        stores.put(&root.join(BACKBONE), bytes.clone())?;
     }
     stores.put(&root.join(CARD), card.into_bytes().into())?;
     let mut text = serde_json::to_vec_pretty(&pipeline).map_err(|error| Error::CorruptModel {

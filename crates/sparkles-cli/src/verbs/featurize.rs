@@ -32,11 +32,14 @@ pub(crate) fn render(summary: &FeaturizeSummary) -> String {
     for (reason, number) in &summary.rejected_by_reason {
         let _ = writeln!(out, "  {} {}", count(*number), reason.replace('_', " "));
     }
+    let bytes = 4 * summary.dimension as u64;
     let _ = write!(
         out,
-        "{} features a photo by {}, {}",
+        "{} features a photo by {} ({}, {} in all), {}",
         count(summary.dimension as u64),
         summary.backbone,
+        MemorySize(bytes),
+        MemorySize(bytes * (summary.featurized + summary.reused)),
         duration(summary.seconds),
     );
     if summary.images_per_second > 0.0 {

@@ -5,6 +5,7 @@ mod evaluate;
 mod explore;
 mod featurize;
 mod ingest;
+mod model;
 mod predict;
 #[cfg(feature = "sql")]
 mod sql;
@@ -16,6 +17,7 @@ pub(crate) use evaluate::{evaluate, render as render_evaluate};
 pub(crate) use explore::{explore, render as render_explore};
 pub(crate) use featurize::{featurize, render as render_featurize};
 pub(crate) use ingest::{ingest, render as render_ingest};
+pub(crate) use model::model;
 pub(crate) use predict::predict;
 #[cfg(feature = "sql")]
 pub(crate) use sql::sql;

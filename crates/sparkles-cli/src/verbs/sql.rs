@@ -15,7 +15,9 @@ pub(crate) fn sql(stores: &Stores, arguments: &SqlArguments) -> anyhow::Result<(
         alpha: AlphaPolicy::default(),
         threads: arguments.threads.unwrap_or(SqlOptions::default().threads),
     };
-    let session = SqlSession::open(&dataset, options)?;
+    let (stores, backbone) = (stores.clone(), arguments.backbone.clone());
+    let session = SqlSession::open(&dataset, options)?
+        .with_backbone(move || sparkles::open_backbone(&stores, &backbone));
     let result = session.query(&arguments.query)?;
     let mut out = std::io::stdout().lock();
     sparkles_sql::write(result, arguments.format, &mut out)?;

@@ -14,6 +14,7 @@ mod messages;
 mod photos;
 mod story;
 mod survival;
+mod tags;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,5 +1,7 @@
 //! Makes the graph of a convolutional network, layer by layer.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 
 use super::file::OnnxFile;
@@ -106,12 +108,30 @@ impl GraphBuilder {
             .collect();
         let mut builder = Self::default();
         name.clone_into(&mut builder.graph.name);
-        builder.graph.input.push(value_info(input, dimensions));
+        builder
+            .graph
+            .input
+            .push(value_info(input, proto::FLOAT, dimensions));
         let value = Value {
             name: input.to_owned(),
             channels: shape[0],
         };
         (builder, value)
+    }
+
+    /// More of a graph that is there.
+    pub(crate) fn on(graph: Graph) -> Self {
+        Self { graph }
+    }
+
+    /// The graph so far.
+    pub(crate) fn into_graph(self) -> Graph {
+        self.graph
+    }
+
+    /// A name that no value has: `name`, and as many underscores as it takes.
+    pub(crate) fn unused(&self, name: &str) -> String {
+        unused(&self.graph, name)
     }
 
     /// A convolution; groups follow from the weights.
@@ -238,6 +258,20 @@ impl GraphBuilder {
         self.node("Gemm", name, inputs, vec![integer("transB", 1)], bias.len())
     }
 
+    /// exp(x) / Σ exp(x) of each vector.
+    pub(crate) fn softmax(&mut self, input: &Value, name: &str) -> Value {
+        let inputs = vec![input.name.clone()];
+        let axis = vec![integer("axis", 1)];
+        self.node("Softmax", name, inputs, axis, input.channels)
+    }
+
+    /// The index of the largest value of each vector, the first of equals.
+    pub(crate) fn largest(&mut self, input: &Value, name: &str) -> Value {
+        let inputs = vec![input.name.clone()];
+        let attributes = vec![integer("axis", 1), integer("keepdims", 0)];
+        self.node("ArgMax", name, inputs, attributes, 1)
+    }
+
     /// The whole file: `outputs` are vectors, `card` stands in its metadata.
     pub(crate) fn finish(mut self, outputs: &[&Value], card: Vec<(String, String)>) -> OnnxFile {
         for output in outputs {
@@ -251,7 +285,9 @@ impl GraphBuilder {
                     denotation: String::new(),
                 },
             ];
-            self.graph.output.push(value_info(&output.name, dimensions));
+            self.graph
+                .output
+                .push(value_info(&output.name, proto::FLOAT, dimensions));
         }
         let model = Model {
             ir_version: IR_VERSION,
@@ -309,6 +345,23 @@ impl GraphBuilder {
     }
 }
 
+/// A name that no value has: `name`, and as many underscores as it takes.
+pub(super) fn unused(graph: &Graph, name: &str) -> String {
+    let taken: HashSet<&str> = graph
+        .node
+        .iter()
+        .flat_map(|node| &node.output)
+        .chain(graph.initializer.iter().map(|tensor| &tensor.name))
+        .chain(graph.input.iter().map(|input| &input.name))
+        .map(String::as_str)
+        .collect();
+    let mut unused = name.to_owned();
+    while taken.contains(unused.as_str()) {
+        unused.push('_');
+    }
+    unused
+}
+
 fn signed(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -331,12 +384,13 @@ fn ints(name: &str, values: &[usize]) -> Attribute {
     }
 }
 
-fn value_info(name: &str, dim: Vec<Dimension>) -> ValueInfo {
+/// What is known of a value: its type, by `TensorProto.DataType`, and its shape.
+pub(super) fn value_info(name: &str, elem_type: i32, dim: Vec<Dimension>) -> ValueInfo {
     ValueInfo {
         name: name.to_owned(),
         r#type: Some(Type {
             value: Some(TypeValue::Tensor(TensorType {
-                elem_type: proto::FLOAT,
+                elem_type,
                 shape: Some(Shape { dim }),
             })),
             denotation: String::new(),

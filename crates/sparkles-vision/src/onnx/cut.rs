@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::builder::unused;
 use super::file::OnnxFile;
 use super::proto::{
-    self, Attribute, DimensionValue, Entry, Graph, Node, TensorType, Type, TypeValue, ValueInfo,
+    self, Attribute, DimensionValue, Entry, Node, TensorType, Type, TypeValue, ValueInfo,
     attribute_type,
 };
 use crate::card::{BackboneCard, Layout, PREFIX};
@@ -291,23 +292,6 @@ fn node(operator: &str, input: &str, output: &str, attribute: Vec<Attribute>) ->
         attribute,
         ..Node::default()
     }
-}
-
-/// A name that no value has.
-fn unused(graph: &Graph, name: &str) -> String {
-    let taken: HashSet<&str> = graph
-        .node
-        .iter()
-        .flat_map(|node| &node.output)
-        .chain(graph.initializer.iter().map(|tensor| &tensor.name))
-        .chain(graph.input.iter().map(|input| &input.name))
-        .map(String::as_str)
-        .collect();
-    let mut unused = name.to_owned();
-    while taken.contains(unused.as_str()) {
-        unused.push('_');
-    }
-    unused
 }
 
 /// 32-bit floats of unknown shape.

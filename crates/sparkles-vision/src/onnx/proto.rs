@@ -193,6 +193,9 @@ pub(crate) const EXTERNAL: i32 = 1;
 /// `data_type` of a [`Tensor`] of 32-bit floats.
 pub(crate) const FLOAT: i32 = 1;
 
+/// `data_type` of a [`Tensor`] of 64-bit integers.
+pub(crate) const INT64: i32 = 7;
+
 /// What is known of a value.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct ValueInfo {
