@@ -30,7 +30,7 @@ fn photos_are_tagged_without_training_and_in_queries() {
     let said = String::from_utf8(tagged.stderr).unwrap();
     assert!(said.contains("1 refused of 4 files"), "{said}");
     let rows = by_name(&String::from_utf8(tagged.stdout).unwrap());
-    assert_eq!(rows["p/broken.jpg"]["error"]["reason"], "corrupt");
+    assert_eq!(rows["p/broken.jpg"]["error"]["reason"], "truncated");
     let tags = rows["p/0.png"]["tags"].as_array().unwrap();
     assert_eq!(tags.len(), 5);
     let probability = |tag: &Value| tag["probability"].as_f64().unwrap();
