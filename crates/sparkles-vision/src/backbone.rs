@@ -72,7 +72,8 @@ impl Backbone {
         self.inner.card.feature_dimension
     }
 
-    /// Bytes of the weights in memory, shared by all sessions.
+    /// Bytes in memory that all sessions share: the weights, or the file where
+    /// the engine gives each session its own weights.
     pub fn weight_bytes(&self) -> u64 {
         self.inner.network.weight_bytes()
     }
@@ -80,7 +81,7 @@ impl Backbone {
     /// A session, for one thread.
     pub fn session(&self) -> Result<Session, BackboneError> {
         Ok(Session {
-            runner: self.inner.network.runner(),
+            runner: self.inner.network.runner()?,
             backbone: self.clone(),
         })
     }
@@ -158,13 +159,14 @@ impl Session {
         Ok(logits)
     }
 
-    /// An estimate of what the engine holds at its peak for this session,
-    /// beside the weights.
+    /// An estimate of what the engine holds at its peak for this session, beside
+    /// what [`Backbone::weight_bytes`] says.
     pub fn memory_bytes(&self) -> u64 {
         let values = u64::try_from(input_length(&self.backbone.inner.card)).unwrap_or(u64::MAX);
         values
             .saturating_mul(4 * ARENA_FACTOR)
             .saturating_add(SESSION_BYTES)
+            .saturating_add(self.backbone.inner.network.session_bytes())
     }
 }
 
