@@ -114,7 +114,7 @@ pub fn predict(
         .iter()
         .map(|c| photo(stores, model, c))
         .collect();
-    let backbone = model.open_backbone()?;
+    let backbone = model.open_backbone(options.engine)?;
     let options = FeaturizeOptions {
         alpha: model.pipeline.stages.featurizer.alpha,
         // Nothing is written: there is no part to hold.

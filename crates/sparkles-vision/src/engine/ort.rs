@@ -163,13 +163,13 @@ impl Inner {
         };
         let failed = |detail: String| BackboneError::Load { engine, detail };
         guarded(|| {
-            let mut options = options().map_err(|error| failed(error.to_string()))?;
+            let mut options = options().map_err(|error| failed(said(&error)))?;
             if let Some(provider) = provider {
                 let registered = provider.register(&mut options);
-                registered.map_err(|error| missing(error.to_string()))?;
+                registered.map_err(|error| missing(said(&error)))?;
             }
             let session = options.commit_from_memory(&self.file);
-            session.map_err(|error| failed(error.to_string()))
+            session.map_err(|error| failed(said(&error)))
         })
         .unwrap_or_else(|| Err(failed(GAVE_UP.to_owned())))
     }
@@ -206,8 +206,17 @@ impl Runner {
         };
         guarded(&mut run)
             .ok_or_else(|| failed(GAVE_UP.to_owned()))?
-            .map_err(|error| failed(error.to_string()))
+            .map_err(|error| failed(said(&error)))
     }
+}
+
+/// What the runtime said, without the place in its source and the error's code:
+/// `file:line function [ONNXRuntimeError] : 1 : FAIL : words`.
+fn said(error: &::ort::Error) -> String {
+    let message = error.message();
+    let words = message.rsplit_once("[ONNXRuntimeError] : ");
+    let words = words.and_then(|(_, coded)| coded.splitn(3, " : ").nth(2));
+    words.unwrap_or(message).trim().replace('\n', " ")
 }
 
 /// Values of all constants of a file together.
