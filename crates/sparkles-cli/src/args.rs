@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sparkles::{
-    AlphaPolicy, Architecture, Both, CardSettings, ChannelOrder, EMBEDDED, FeaturizeOptions,
-    LogisticRegression, MemorySize, On, PixelRange, Pooling, Preset, RejectLimit, ResizeFilter,
-    ResizePolicy, SplitRatio,
+    AlphaPolicy, Architecture, Both, CardSettings, ChannelOrder, EMBEDDED, Engine,
+    FeaturizeOptions, LogisticRegression, MemorySize, On, PixelRange, Pooling, Preset, RejectLimit,
+    ResizeFilter, ResizePolicy, SplitRatio,
 };
 
 use crate::output::PredictionsFile;
@@ -101,6 +101,8 @@ pub(crate) struct DemoArguments {
     /// Threads that decode and infer [default: one a processor]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) engine: EngineFlag,
 }
 
 /// Take in photos and labels: read headers, join nothing, lose nothing, commit a dataset
@@ -186,6 +188,8 @@ pub(crate) struct SqlArguments {
     /// Backbone of `features(…)` and `tag(…)`: a name, or an ONNX file that carries a card
     #[arg(long, default_value = EMBEDDED, value_name = "NAME|FILE.onnx")]
     pub(crate) backbone: String,
+    #[command(flatten)]
+    pub(crate) engine: EngineFlag,
     /// The most memory that a query may hold
     #[arg(long, default_value = "1GiB", value_name = "SIZE")]
     pub(crate) memory: MemorySize,
@@ -207,6 +211,20 @@ pub(crate) struct FeatureFlags {
     pub(crate) machine: MachineFlags,
 }
 
+/// What runs backbones.
+#[derive(Debug, Args)]
+pub(crate) struct EngineFlag {
+    /// What runs the backbone: `rten`, which is part of this program, or ONNX Runtime (`ort`, on
+    /// a GPU `ort:cuda`, with Intel's kernels `ort:openvino`), whose library `ORT_DYLIB_PATH` names
+    /// or the active Python environment holds
+    #[arg(
+        long,
+        default_value_t = Engine::default(),
+        value_name = "rten|ort|ort:cuda|ort:openvino"
+    )]
+    pub(crate) engine: Engine,
+}
+
 /// Flags of the machine's share.
 #[derive(Debug, Args)]
 pub(crate) struct MachineFlags {
@@ -216,6 +234,8 @@ pub(crate) struct MachineFlags {
     /// Threads that decode and infer [default: one a processor]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) engine: EngineFlag,
 }
 
 impl MachineFlags {
@@ -223,6 +243,7 @@ impl MachineFlags {
         FeaturizeOptions {
             memory: self.memory,
             threads: self.threads,
+            engine: self.engine.engine,
             ..FeaturizeOptions::default()
         }
     }
@@ -543,6 +564,8 @@ pub(crate) struct CheckArguments {
     /// A backbone by name, or an ONNX file that carries a card
     #[arg(value_name = "NAME|FILE.onnx")]
     pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) engine: EngineFlag,
     /// How the summary is written
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: SummaryFormat,

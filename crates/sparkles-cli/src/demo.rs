@@ -37,6 +37,7 @@ pub(crate) fn run(stores: &Stores, arguments: &DemoArguments) -> anyhow::Result<
     let progress = Bars::default();
     let options = FeaturizeOptions {
         threads: arguments.threads,
+        engine: arguments.engine.engine,
         ..FeaturizeOptions::default()
     };
 

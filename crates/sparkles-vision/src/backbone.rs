@@ -4,11 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use rten::NodeId;
-
 use crate::PIXEL_PIPELINE_VERSION;
 use crate::card::{BackboneCard, Layout};
-use crate::engine::{Engine, Network, Role, Runner};
+use crate::engine::{Engine, Network, Runner};
 use crate::error::BackboneError;
 use crate::pixels::{AlphaPolicy, as_index};
 
@@ -33,33 +31,28 @@ struct Inner {
     card: BackboneCard,
     hash: String,
     network: Network,
-    input: NodeId,
-    features: NodeId,
-    logits: Option<NodeId>,
 }
 
 impl Backbone {
     /// Reads an ONNX file that carries a card. The bytes are a `Vec<u8>`, or
     /// `&'static [u8]` as embedded ones are, which saves a copy.
     pub fn from_onnx(onnx: impl Into<Cow<'static, [u8]>>) -> Result<Self, BackboneError> {
+        Self::with_engine(onnx, Engine::default())
+    }
+
+    /// [`Self::from_onnx`], run by `engine`.
+    pub fn with_engine(
+        onnx: impl Into<Cow<'static, [u8]>>,
+        engine: Engine,
+    ) -> Result<Self, BackboneError> {
         let onnx = onnx.into();
         let hash = blake3::hash(&onnx).to_hex().to_string();
-        let network = Network::load(onnx)?;
-        let card = BackboneCard::from_metadata(network.metadata())?;
-        let input = network.node(Role::Input, &card.input)?;
-        let features = network.node(Role::Output, &card.feature_output)?;
-        let logits = match &card.logits_output {
-            Some(name) => Some(network.node(Role::Output, name)?),
-            None => None,
-        };
+        let (network, card) = Network::load(onnx, engine)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 card,
                 hash,
                 network,
-                input,
-                features,
-                logits,
             }),
         })
     }
@@ -79,7 +72,8 @@ impl Backbone {
         self.inner.card.feature_dimension
     }
 
-    /// Bytes of the weights in memory, shared by all sessions.
+    /// Bytes in memory that all sessions share: the weights, or the file where
+    /// the engine gives each session its own weights.
     pub fn weight_bytes(&self) -> u64 {
         self.inner.network.weight_bytes()
     }
@@ -87,7 +81,7 @@ impl Backbone {
     /// A session, for one thread.
     pub fn session(&self) -> Result<Session, BackboneError> {
         Ok(Session {
-            runner: Runner::new(self.inner.network.clone()),
+            runner: self.inner.network.runner()?,
             backbone: self.clone(),
         })
     }
@@ -123,7 +117,7 @@ impl Backbone {
 
     /// The engine that runs it.
     pub fn engine(&self) -> Engine {
-        Engine::Rten
+        self.inner.network.engine()
     }
 }
 
@@ -148,53 +142,31 @@ pub struct Session {
 impl Session {
     /// The features of one input tensor, [`Backbone::dimension`] of them.
     pub fn features(&mut self, tensor: &[f32]) -> Result<Vec<f32>, BackboneError> {
-        let inner = &self.backbone.inner;
-        let features = self.run(tensor, inner.features)?;
-        expect_length(
-            &inner.card.feature_output,
-            inner.card.feature_dimension,
-            &features,
-        )?;
+        let card = &self.backbone.inner.card;
+        let features = run(&mut self.runner, card, tensor, &card.feature_output)?;
+        expect_length(&card.feature_output, card.feature_dimension, &features)?;
         Ok(features)
     }
 
     /// The logits of the backbone's own classes for one input tensor.
     pub fn logits(&mut self, tensor: &[f32]) -> Result<Vec<f32>, BackboneError> {
-        let inner = &self.backbone.inner;
-        let (Some(node), Some(name)) = (inner.logits, &inner.card.logits_output) else {
-            return Err(BackboneError::NoLogits);
-        };
-        let logits = self.run(tensor, node)?;
-        if let Some(count) = inner.card.class_count {
+        let card = &self.backbone.inner.card;
+        let name = card.logits_output.as_ref().ok_or(BackboneError::NoLogits)?;
+        let logits = run(&mut self.runner, card, tensor, name)?;
+        if let Some(count) = card.class_count {
             expect_length(name, count, &logits)?;
         }
         Ok(logits)
     }
 
-    /// An estimate of what the engine holds at its peak for this session,
-    /// beside the weights.
+    /// An estimate of what the engine holds at its peak for this session, beside
+    /// what [`Backbone::weight_bytes`] says.
     pub fn memory_bytes(&self) -> u64 {
         let values = u64::try_from(input_length(&self.backbone.inner.card)).unwrap_or(u64::MAX);
         values
             .saturating_mul(4 * ARENA_FACTOR)
             .saturating_add(SESSION_BYTES)
-    }
-
-    fn run(&self, tensor: &[f32], output: NodeId) -> Result<Vec<f32>, BackboneError> {
-        let inner = &self.backbone.inner;
-        let card = &inner.card;
-        if tensor.len() != input_length(card) {
-            return Err(BackboneError::Input {
-                expected: input_length(card),
-                found: tensor.len(),
-            });
-        }
-        let (height, width) = (as_index(card.height), as_index(card.width));
-        let shape = match card.layout {
-            Layout::ChannelsFirst => [1, 3, height, width],
-            Layout::ChannelsLast => [1, height, width, 3],
-        };
-        self.runner.run(inner.input, &shape, tensor, output)
+            .saturating_add(self.backbone.inner.network.session_bytes())
     }
 }
 
@@ -204,6 +176,26 @@ impl fmt::Debug for Session {
             .field("backbone", &self.backbone.inner.card.name)
             .finish_non_exhaustive()
     }
+}
+
+fn run(
+    runner: &mut Runner,
+    card: &BackboneCard,
+    tensor: &[f32],
+    output: &str,
+) -> Result<Vec<f32>, BackboneError> {
+    if tensor.len() != input_length(card) {
+        return Err(BackboneError::Input {
+            expected: input_length(card),
+            found: tensor.len(),
+        });
+    }
+    let (height, width) = (as_index(card.height), as_index(card.width));
+    let shape = match card.layout {
+        Layout::ChannelsFirst => [1, 3, height, width],
+        Layout::ChannelsLast => [1, height, width, 3],
+    };
+    runner.run(&card.input, &shape, tensor, output)
 }
 
 fn input_length(card: &BackboneCard) -> usize {

@@ -158,6 +158,20 @@ pub enum BackboneError {
         /// What it said.
         detail: String,
     },
+    /// ONNX Runtime's shared library is nowhere, or none that was found serves.
+    #[error("ONNX Runtime is not here{}", list_lines(tried))]
+    NoRuntime {
+        /// The files that were tried, each with what was wrong.
+        tried: Vec<String>,
+    },
+    /// ONNX Runtime is there, without what it was to compute with.
+    #[error("{engine} is not to be had: {detail}")]
+    NoProvider {
+        /// The engine.
+        engine: crate::Engine,
+        /// What the runtime said.
+        detail: String,
+    },
     /// The engine failed while running.
     #[error("{engine} cannot run the model: {detail}")]
     Run {
@@ -407,6 +421,14 @@ fn show_shape(shape: &[Option<usize>]) -> String {
         .map(|axis| axis.map_or_else(|| "?".to_owned(), |axis| axis.to_string()))
         .collect();
     format!("[{}]", axes.join(", "))
+}
+
+fn list_lines(lines: &[String]) -> String {
+    let start = lines.iter().map(|_| "\n  ");
+    start
+        .zip(lines)
+        .flat_map(|(start, line)| [start, line])
+        .collect()
 }
 
 fn list_names(names: &[String]) -> String {

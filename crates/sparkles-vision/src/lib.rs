@@ -65,7 +65,7 @@ pub use backbone::{Backbone, Session};
 pub use card::{BackboneCard, ChannelOrder, Layout, PixelRange, ResizeFilter, ResizePolicy};
 pub use classes::{BackboneClass, Tag};
 pub use decode::decode;
-pub use engine::Engine;
+pub use engine::{Engine, Provider};
 pub use error::{BackboneError, CardError, ImageError, OnnxError, WeightsError};
 pub use featurizer::Featurizer;
 pub use guard::is_guarded;

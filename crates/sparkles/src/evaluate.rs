@@ -187,7 +187,7 @@ pub fn evaluate(
             split: training.split.to_string(),
         });
     }
-    let backbone = model.open_backbone()?;
+    let backbone = model.open_backbone(options.engine)?;
     let alpha = model.pipeline.stages.featurizer.alpha;
     let options = FeaturizeOptions {
         alpha,

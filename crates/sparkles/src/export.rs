@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use sparkles_data::{Location, Stores};
 use sparkles_learn::Family;
-use sparkles_vision::{LinearClassifier, OnnxFile};
+use sparkles_vision::{Engine, LinearClassifier, OnnxFile};
 
 use crate::{Error, Model};
 
@@ -38,7 +38,7 @@ pub fn export(stores: &Stores, model: &Model, out: &Location) -> Result<ExportSu
             location: out.to_string(),
         });
     }
-    let backbone = model.open_backbone()?;
+    let backbone = model.open_backbone(Engine::default())?;
     let name = model.pipeline.stages.featurizer.backbone.clone();
     let wrap = |source| Error::Onnx {
         file: name.clone(),

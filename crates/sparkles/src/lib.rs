@@ -75,8 +75,8 @@ pub use selection::{Both, LabelSelection, SelectedLabel};
 pub use sparkles_data::{DataError, Dataset, Location, RejectReason, Stores};
 pub use sparkles_learn::{Family, LogisticRegression, Part, SplitRatio};
 pub use sparkles_vision::{
-    AlphaPolicy, Architecture, BackboneCard, CardSettings, ChannelOrder, Endpoint, Inspection,
-    PixelRange, Pooling, Preset, ResizeFilter, ResizePolicy, SelfTest, Tag, is_guarded,
+    AlphaPolicy, Architecture, BackboneCard, CardSettings, ChannelOrder, Endpoint, Engine,
+    Inspection, PixelRange, Pooling, Preset, ResizeFilter, ResizePolicy, SelfTest, Tag, is_guarded,
 };
 pub use tag::{TagRequest, TaggedPhoto, tag};
 pub use train::{TrainRequest, TrainSummary, train};

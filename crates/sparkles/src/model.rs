@@ -8,7 +8,7 @@ use sparkles_data::{Claim, DataError, Location, Stores};
 use sparkles_learn::{
     Family, FitSummary, LogisticRegression, LogisticRegressionModel, SplitRatio, StringIndexerModel,
 };
-use sparkles_vision::{AlphaPolicy, Backbone};
+use sparkles_vision::{AlphaPolicy, Backbone, Engine};
 
 use crate::backbone::backbone_name;
 use crate::ingest::SampleIds;
@@ -265,16 +265,16 @@ impl Model {
         }
     }
 
-    /// The backbone that the model was trained with.
-    pub fn open_backbone(&self) -> Result<Backbone, Error> {
+    /// The backbone that the model was trained with, to be run by `engine`.
+    pub fn open_backbone(&self, engine: Engine) -> Result<Backbone, Error> {
         let stage = &self.pipeline.stages.featurizer;
         let wrap = |source| Error::Backbone {
             name: stage.backbone.clone(),
             source,
         };
         let backbone = match &self.backbone {
-            ModelBackbone::Embedded => Backbone::from_onnx(sparkles_lite0::ONNX),
-            ModelBackbone::File(bytes) => Backbone::from_onnx(bytes.to_vec()),
+            ModelBackbone::Embedded => Backbone::with_engine(sparkles_lite0::ONNX, engine),
+            ModelBackbone::File(bytes) => Backbone::with_engine(bytes.to_vec(), engine),
         }
         .map_err(wrap)?;
         let key = backbone.feature_key(stage.alpha);

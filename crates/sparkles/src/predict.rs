@@ -47,7 +47,7 @@ pub fn predict(
         ..options.clone()
     };
     let scorer = Scorer {
-        backbone: model.open_backbone()?,
+        backbone: model.open_backbone(options.engine)?,
         output: BackboneOutput::Features,
         sample_id: &|candidate| model.sample_ids.of(candidate),
         score: &|photo: &Photo, features: &[f32]| {

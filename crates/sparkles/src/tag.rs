@@ -37,7 +37,7 @@ pub fn tag(
     progress: &dyn Progress,
     emit: impl FnMut(PhotoOutcome<TaggedPhoto>) -> Result<(), Error>,
 ) -> Result<ScoreSummary, Error> {
-    let backbone = open_backbone(stores, &options.backbone)?;
+    let backbone = open_backbone(stores, &options.backbone, options.engine)?;
     let card = backbone.card().clone();
     if card.logits_output.is_none() {
         return Err(Error::Backbone {

@@ -101,7 +101,7 @@ pub fn train(
     let _claim = Claim::take(&request.out)?;
     let samples = dataset.samples()?;
     let mut selected = select(dataset, &samples, &request.selection)?;
-    let backbone = open_backbone(stores, &options.backbone)?;
+    let backbone = open_backbone(stores, &options.backbone, options.engine)?;
     let wanted = distinct(&selected.rows, &samples);
     let plain: Vec<&Sample> = wanted.iter().map(|(_, sample)| *sample).collect();
     featurize_samples(dataset, &backbone, &plain, options, progress)?;

@@ -23,7 +23,8 @@ pub(crate) fn backbone(stores: &Stores, action: &BackboneAction) -> anyhow::Resu
         BackboneAction::Inspect(arguments) => inspect(stores, arguments),
         BackboneAction::Cut(arguments) => cut(stores, arguments),
         BackboneAction::Check(arguments) => {
-            let summary = sparkles::check_backbone(stores, &arguments.name)?;
+            let summary =
+                sparkles::check_backbone(stores, &arguments.name, arguments.engine.engine)?;
             output::summary(arguments.format, &summary, render_check)?;
             if !summary.agrees {
                 bail!("it makes other features than it did when it was written");
@@ -259,7 +260,7 @@ fn render_card(out: &mut String, card: &BackboneCard) {
 
 fn render_check(summary: &CheckSummary) -> String {
     format!(
-        "{}: {} (largest difference {:.1e} of the norm)\n",
+        "{}: {} (largest difference {:.1e} of the norm, run by {})\n",
         clean(&summary.name),
         if summary.agrees {
             "makes the features that it made when it was written"
@@ -267,5 +268,6 @@ fn render_check(summary: &CheckSummary) -> String {
             "makes OTHER features than when it was written"
         },
         summary.difference,
+        summary.engine,
     )
 }

@@ -15,9 +15,13 @@ pub(crate) fn sql(stores: &Stores, arguments: &SqlArguments) -> anyhow::Result<(
         alpha: AlphaPolicy::default(),
         threads: arguments.threads.unwrap_or(SqlOptions::default().threads),
     };
-    let (stores, backbone) = (stores.clone(), arguments.backbone.clone());
+    let (stores, backbone, engine) = (
+        stores.clone(),
+        arguments.backbone.clone(),
+        arguments.engine.engine,
+    );
     let session = SqlSession::open(&dataset, options)?
-        .with_backbone(move || sparkles::open_backbone(&stores, &backbone));
+        .with_backbone(move || sparkles::open_backbone(&stores, &backbone, engine));
     let result = session.query(&arguments.query)?;
     let mut out = std::io::stdout().lock();
     sparkles_sql::write(result, arguments.format, &mut out)?;

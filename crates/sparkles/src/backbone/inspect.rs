@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use sparkles_data::{DataError, Location, Stores};
-use sparkles_vision::{Backbone, BackboneCard, CardError, Inspection, OnnxFile, SelfTest};
+use sparkles_vision::{Backbone, BackboneCard, CardError, Engine, Inspection, OnnxFile, SelfTest};
 
 use super::{backbone_file, open_backbone, read_backbone};
 use crate::Error;
@@ -74,6 +74,8 @@ pub fn inspect(stores: &Stores, name: &str) -> Result<InspectSummary, Error> {
 pub struct CheckSummary {
     /// The backbone's name.
     pub name: String,
+    /// What ran it.
+    pub engine: Engine,
     /// What the card says that it makes of the synthetic image.
     pub expected: SelfTest,
     /// What it makes of it here.
@@ -84,9 +86,9 @@ pub struct CheckSummary {
     pub agrees: bool,
 }
 
-/// Runs the self-test that a backbone carries.
-pub fn check(stores: &Stores, name: &str) -> Result<CheckSummary, Error> {
-    let backbone = open_backbone(stores, name)?;
+/// Runs the self-test that a backbone carries, in `engine`.
+pub fn check(stores: &Stores, name: &str, engine: Engine) -> Result<CheckSummary, Error> {
+    let backbone = open_backbone(stores, name, engine)?;
     let Some(expected) = backbone.card().self_test.clone() else {
         return Err(Error::NoSelfTest {
             name: name.to_owned(),
@@ -98,6 +100,7 @@ pub fn check(stores: &Stores, name: &str) -> Result<CheckSummary, Error> {
     })?;
     Ok(CheckSummary {
         name: super::backbone_name(&backbone),
+        engine: backbone.engine(),
         difference: expected.difference(&found),
         agrees: expected.agrees(&found),
         expected,

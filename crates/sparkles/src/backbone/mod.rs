@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use sparkles_data::{DataError, Location, Stores};
-use sparkles_vision::{Architecture, Backbone, BackboneCard, OnnxFile, SelfTest};
+use sparkles_vision::{Architecture, Backbone, BackboneCard, Engine, OnnxFile, SelfTest};
 
 use crate::Error;
 
@@ -43,17 +43,17 @@ pub(crate) fn backbone_file(name: &str) -> Result<Option<Location>, Error> {
 }
 
 /// Opens the embedded backbone or a pulled one by its name, or an ONNX file that
-/// carries a card.
-pub fn open_backbone(stores: &Stores, name: &str) -> Result<Backbone, Error> {
+/// carries a card, to be run by `engine`.
+pub fn open_backbone(stores: &Stores, name: &str, engine: Engine) -> Result<Backbone, Error> {
     let wrap = |source| Error::Backbone {
         name: name.to_owned(),
         source,
     };
     let Some(location) = backbone_file(name)? else {
-        return Backbone::from_onnx(sparkles_lite0::ONNX).map_err(wrap);
+        return Backbone::with_engine(sparkles_lite0::ONNX, engine).map_err(wrap);
     };
     let bytes = read_backbone(stores, name, &location)?;
-    Backbone::from_onnx(Vec::from(bytes)).map_err(wrap)
+    Backbone::with_engine(Vec::from(bytes), engine).map_err(wrap)
 }
 
 /// The bytes of a backbone's file.

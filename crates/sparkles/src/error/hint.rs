@@ -1,7 +1,7 @@
 //! What to do about what went wrong.
 
 use sparkles_data::DataError;
-use sparkles_vision::{BackboneError, OnnxError};
+use sparkles_vision::{BackboneError, Engine, OnnxError, Provider};
 
 use super::Error;
 use crate::HubError;
@@ -17,6 +17,17 @@ impl Error {
             } => "a backbone is an ONNX file whose `metadata_props` hold a card: input size, \
                   resize, mean, standard deviation, outputs (keys `sparkles.*`)"
                 .to_owned(),
+            Self::Backbone {
+                source: BackboneError::NoRuntime { .. },
+                ..
+            } => "`pip install onnxruntime` in an active environment, or unpack a release of \
+                  https://github.com/microsoft/onnxruntime; `ORT_DYLIB_PATH` names the library's \
+                  file. `--engine rten` needs nothing"
+                .to_owned(),
+            Self::Backbone {
+                source: BackboneError::NoProvider { engine, .. },
+                ..
+            } => return provider_hint(*engine),
             Self::UnknownBackbone { .. } => {
                 "give the path of an ONNX file that carries a card, ending in `.onnx`".to_owned()
             }
@@ -161,6 +172,21 @@ impl Error {
         };
         Some(hint)
     }
+}
+
+fn provider_hint(engine: Engine) -> Option<String> {
+    let (package, needs) = match engine {
+        Engine::Ort(Provider::Cuda) => (
+            "onnxruntime-gpu",
+            ", a driver, and the CUDA and cuDNN libraries of that version on the loader's path",
+        ),
+        Engine::Ort(Provider::OpenVino) => ("onnxruntime-openvino", ""),
+        _ => return None,
+    };
+    Some(format!(
+        "it takes the library of `pip install {package}`{needs}; `ORT_DYLIB_PATH` names its file. \
+         `--engine ort` computes on the processor"
+    ))
 }
 
 fn hub_hint(name: &str, error: &HubError) -> String {

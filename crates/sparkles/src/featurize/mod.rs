@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use sparkles_data::{Dataset, FeatureInfo, FeatureStore, PartReceipt, RejectReason, Sample};
-use sparkles_vision::{AlphaPolicy, Backbone};
+use sparkles_vision::{AlphaPolicy, Backbone, Engine};
 
 use crate::backbone::backbone_name;
 use crate::memory::peak_memory_bytes;
@@ -32,6 +32,9 @@ const LEAST_PART: usize = 8;
 pub struct FeaturizeOptions {
     /// Name of the embedded backbone, or an ONNX file that carries a card.
     pub backbone: String,
+    /// What runs it; features that another engine has computed are taken as they
+    /// are.
+    pub engine: Engine,
     /// What becomes of transparent pixels.
     pub alpha: AlphaPolicy,
     /// The most memory that fetching, decoding and inference may hold.
@@ -49,6 +52,7 @@ impl Default for FeaturizeOptions {
     fn default() -> Self {
         Self {
             backbone: EMBEDDED.to_owned(),
+            engine: Engine::default(),
             alpha: AlphaPolicy::default(),
             memory: MemorySize(1 << 30),
             threads: None,
@@ -151,7 +155,7 @@ pub fn featurize(
     options: &FeaturizeOptions,
     progress: &dyn Progress,
 ) -> Result<FeaturizeSummary, Error> {
-    let backbone = open_backbone(dataset.stores(), &options.backbone)?;
+    let backbone = open_backbone(dataset.stores(), &options.backbone, options.engine)?;
     let samples = dataset.samples()?;
     featurize_samples(
         dataset,

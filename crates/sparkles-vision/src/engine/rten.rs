@@ -1,58 +1,15 @@
-//! The seam to the engines that run a network.
-//!
-//! A closed set: [`Engine`] names them, and the two types here are all that the
-//! rest of the crate sees of one. The network is loaded once and shared; a
-//! [`Session`](crate::Session) has what is its own, above all its one thread.
+//! rten: an engine in Rust.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use rten::{LoadErrorKind, Model, ModelOptions, NodeId, RunOptions, ThreadPool, ValueOrView};
+use ::rten::{LoadErrorKind, Model, ModelOptions, NodeId, RunOptions, ThreadPool, ValueOrView};
 use rten_tensor::{Layout as _, TensorView};
 
+use super::{Engine, GAVE_UP, Role};
 use crate::error::BackboneError;
 use crate::guard::guarded;
-
-/// What runs a backbone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Engine {
-    /// rten: pure Rust, part of this program.
-    #[default]
-    Rten,
-}
-
-impl Engine {
-    /// The engine's name, in lower case.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Rten => "rten",
-        }
-    }
-}
-
-impl fmt::Display for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Engine {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "rten" => Ok(Self::Rten),
-            _ => Err(format!("`{text}` is no engine: rten")),
-        }
-    }
-}
-
-/// What is said of a panic inside an engine.
-const GAVE_UP: &str = "it gave up";
 
 /// A loaded graph with its weights, shared by all sessions.
 #[derive(Clone)]
@@ -99,47 +56,27 @@ impl Network {
             .saturating_mul(4)
     }
 
-    /// The node of that name, which must be an input or output of the graph.
-    pub(crate) fn node(&self, role: Role, name: &str) -> Result<NodeId, BackboneError> {
-        let ids = match role {
+    /// The names of the graph's inputs or outputs.
+    pub(crate) fn names(&self, role: Role) -> Vec<String> {
+        let ids = self.ids(role).iter();
+        ids.filter_map(|id| self.name(*id).map(str::to_owned))
+            .collect()
+    }
+
+    fn ids(&self, role: Role) -> &[NodeId] {
+        match role {
             Role::Input => self.model.input_ids(),
             Role::Output => self.model.output_ids(),
-        };
-        let named = |id: NodeId| {
-            let info = self.model.node_info(id)?;
-            info.name().map(str::to_owned)
-        };
-        ids.iter()
-            .copied()
-            .find(|id| named(*id).as_deref() == Some(name))
-            .ok_or_else(|| {
-                let found: Vec<String> = ids
-                    .iter()
-                    .filter_map(|id| named(*id))
-                    .map(|name| format!("`{name}`"))
-                    .collect();
-                BackboneError::NoSuchNode {
-                    role: role.name(),
-                    name: name.to_owned(),
-                    found: found.join(", "),
-                }
-            })
-    }
-}
-
-/// Which end of the graph a node is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Role {
-    Input,
-    Output,
-}
-
-impl Role {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Input => "input",
-            Self::Output => "output",
         }
+    }
+
+    fn name(&self, id: NodeId) -> Option<&str> {
+        self.model.node_info(id)?.name()
+    }
+
+    fn node(&self, role: Role, name: &str) -> Option<NodeId> {
+        let mut ids = self.ids(role).iter().copied();
+        ids.find(|id| self.name(*id) == Some(name))
     }
 }
 
@@ -162,15 +99,20 @@ impl Runner {
     /// The values of `output` for one input. Only what that output needs runs.
     pub(crate) fn run(
         &self,
-        input: NodeId,
+        input: &str,
         shape: &[usize],
         tensor: &[f32],
-        output: NodeId,
+        output: &str,
     ) -> Result<Vec<f32>, BackboneError> {
         let failed = |detail: String| BackboneError::Run {
             engine: Engine::Rten,
             detail,
         };
+        let node = |role: Role, name: &str| {
+            let node = self.network.node(role, name);
+            node.ok_or_else(|| failed(format!("there is no {} `{name}`", role.name())))
+        };
+        let (input, output) = (node(Role::Input, input)?, node(Role::Output, output)?);
         let view = TensorView::try_from_data(shape, tensor)
             .map_err(|error| failed(format!("{error:?}")))?;
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.pool)));
@@ -180,7 +122,7 @@ impl Runner {
             .map_err(|error| failed(error.to_string()))?;
         let value = values.into_iter().next();
         let tensor = value
-            .and_then(rten::Value::into_tensor::<f32>)
+            .and_then(::rten::Value::into_tensor::<f32>)
             .ok_or_else(|| failed("its output is no tensor of 32-bit floats".to_owned()))?;
         let mut values = tensor.into_data();
         // The engine's buffer may be hundreds of times larger than what is in it.
