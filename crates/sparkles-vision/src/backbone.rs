@@ -4,21 +4,18 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rten::NodeId;
 
 use crate::PIXEL_PIPELINE_VERSION;
 use crate::card::{BackboneCard, Layout};
 use crate::engine::{Engine, Network, Role, Runner};
-use crate::error::BackboneError;
+use crate::error::{BackboneError, OnnxError};
+use crate::onnx::{Check, OnnxFile};
 use crate::pixels::{AlphaPolicy, as_index};
 
-/// Bytes of an engine's activations for each byte of the input tensor.
-/// *Measured* (`reference/vision/memory.py`): 21 to 22 on EfficientNet-Lite0,
-/// Lite2 and MobileNetV2. Other networks may take more.
-const ARENA_FACTOR: u64 = 30;
-
 /// What an engine keeps for a session besides: a thread's stack and its state.
-const SESSION_BYTES: u64 = 1024 * 1024;
+const SESSION_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A pretrained network without its classifier head, with its preprocessing.
 ///
@@ -36,6 +33,8 @@ struct Inner {
     input: NodeId,
     features: NodeId,
     logits: Option<NodeId>,
+    /// Of one image, at the peak.
+    activation_bytes: u64,
 }
 
 impl Backbone {
@@ -44,8 +43,23 @@ impl Backbone {
     pub fn from_onnx(onnx: impl Into<Cow<'static, [u8]>>) -> Result<Self, BackboneError> {
         let onnx = onnx.into();
         let hash = blake3::hash(&onnx).to_hex().to_string();
-        let network = Network::load(onnx)?;
-        let card = BackboneCard::from_metadata(network.metadata())?;
+        let (bytes, embedded) = match onnx {
+            Cow::Borrowed(bytes) => (Bytes::from_static(bytes), Some(bytes)),
+            Cow::Owned(bytes) => (Bytes::from(bytes), None),
+        };
+        let file = OnnxFile::parse(bytes.clone()).map_err(|error| match error {
+            OnnxError::NotOnnx { detail } => BackboneError::NotOnnx { detail },
+            error => BackboneError::Graph(error),
+        })?;
+        let card = BackboneCard::from_metadata(file.metadata())?;
+        let check = file.check(&card.input, &input_shape(&card));
+        drop(file);
+        let Check { activation_bytes } = check.map_err(BackboneError::Graph)?;
+        // Nothing else holds the bytes any more, so that they are not copied.
+        let network = Network::load(match embedded {
+            Some(embedded) => Cow::Borrowed(embedded),
+            None => Cow::Owned(bytes.into()),
+        })?;
         let input = network.node(Role::Input, &card.input)?;
         let features = network.node(Role::Output, &card.feature_output)?;
         let logits = match &card.logits_output {
@@ -60,6 +74,7 @@ impl Backbone {
                 input,
                 features,
                 logits,
+                activation_bytes,
             }),
         })
     }
@@ -174,10 +189,8 @@ impl Session {
     /// An estimate of what the engine holds at its peak for this session,
     /// beside the weights.
     pub fn memory_bytes(&self) -> u64 {
-        let values = u64::try_from(input_length(&self.backbone.inner.card)).unwrap_or(u64::MAX);
-        values
-            .saturating_mul(4 * ARENA_FACTOR)
-            .saturating_add(SESSION_BYTES)
+        let inner = &self.backbone.inner;
+        inner.activation_bytes.saturating_add(SESSION_BYTES)
     }
 
     fn run(&self, tensor: &[f32], output: NodeId) -> Result<Vec<f32>, BackboneError> {
@@ -189,12 +202,8 @@ impl Session {
                 found: tensor.len(),
             });
         }
-        let (height, width) = (as_index(card.height), as_index(card.width));
-        let shape = match card.layout {
-            Layout::ChannelsFirst => [1, 3, height, width],
-            Layout::ChannelsLast => [1, height, width, 3],
-        };
-        self.runner.run(inner.input, &shape, tensor, output)
+        self.runner
+            .run(inner.input, &input_shape(card), tensor, output)
     }
 }
 
@@ -203,6 +212,15 @@ impl fmt::Debug for Session {
         f.debug_struct("Session")
             .field("backbone", &self.backbone.inner.card.name)
             .finish_non_exhaustive()
+    }
+}
+
+/// The shape of one image.
+fn input_shape(card: &BackboneCard) -> [usize; 4] {
+    let (height, width) = (as_index(card.height), as_index(card.width));
+    match card.layout {
+        Layout::ChannelsFirst => [1, 3, height, width],
+        Layout::ChannelsLast => [1, height, width, 3],
     }
 }
 
