@@ -94,7 +94,7 @@ pub(super) fn build(
 /// layer without an activation narrows them again.
 fn inverted_residual(
     net: &mut Layers<'_, '_>,
-    input: Maps,
+    input: &Maps,
     name: &str,
     (kernel, stride, expansion): (usize, usize, usize),
     channels: usize,

@@ -166,11 +166,6 @@ impl Numbers {
             (a, 1) => a,
             _ => return None,
         };
-        fn at<T: Copy>(numbers: &[T], place: usize) -> Option<T> {
-            numbers
-                .get(if numbers.len() == 1 { 0 } else { place })
-                .copied()
-        }
         match (self, other) {
             (Self::Whole(a), Self::Whole(b)) => {
                 let act: fn(i64, i64) -> Option<i64> = match operator {
@@ -202,6 +197,12 @@ impl Numbers {
             _ => None,
         }
     }
+}
+
+/// The number at a place, or the only one.
+fn at<T: Copy>(numbers: &[T], place: usize) -> Option<T> {
+    let is_single = numbers.len() == 1;
+    numbers.get(if is_single { 0 } else { place }).copied()
 }
 
 /// A value before the graph runs: its shape, and its numbers where they are known.

@@ -275,8 +275,7 @@ fn range(op: &Operation<'_>) -> Told<Known> {
         return Err("a bound is not one number");
     };
     let count = ((f64::from(*limit) - f64::from(*start)) / f64::from(*step)).ceil();
-    // One more, for an engine that counts in 32 bits.
-    if !(count < f64::from(i32::MAX)) {
+    if count.is_nan() || count >= f64::from(i32::MAX) {
         return Err("it has no end");
     }
     #[expect(

@@ -97,16 +97,14 @@ pub(super) fn flatten(op: &Operation<'_>) -> Told<Known> {
 
 pub(super) fn squeeze(op: &Operation<'_>) -> Told<Known> {
     let input = op.input(0)?;
-    let places = match op.setting("axes", 1)? {
-        Some(axes) => axes
-            .iter()
+    let places = if let Some(axes) = op.setting("axes", 1)? {
+        axes.iter()
             .map(|place| axis(*place, input.shape.len()))
-            .collect::<Told<Vec<_>>>()?,
-        None => {
-            let sides = input.shape.iter().enumerate();
-            let single = sides.filter(|(_, side)| **side == 1);
-            single.map(|(place, _)| place).collect()
-        }
+            .collect::<Told<Vec<_>>>()?
+    } else {
+        let sides = input.shape.iter().enumerate();
+        let single = sides.filter(|(_, side)| **side == 1);
+        single.map(|(place, _)| place).collect()
     };
     let kept = input.shape.iter().enumerate();
     let kept = kept.filter(|(place, _)| !places.contains(place));
@@ -225,19 +223,18 @@ pub(super) fn split(op: &Operation<'_>) -> Told<Vec<Known>> {
     let place = axis(op.int("axis").unwrap_or(0), input.shape.len())?;
     let length = input.shape.get(place).copied().unwrap_or(0);
     let parts = op.output_count();
-    let lengths = match op.setting("split", 1)? {
-        Some(lengths) => sides(lengths)?,
-        None => {
-            // The last one may be shorter.
-            let each = length.div_ceil(parts.max(1));
-            let mut left = length;
-            let lengths = (0..parts).map(|_| {
-                let part = each.min(left);
-                left -= part;
-                part
-            });
-            lengths.collect()
-        }
+    let lengths = if let Some(lengths) = op.setting("split", 1)? {
+        sides(lengths)?
+    } else {
+        // The last one may be shorter.
+        let each = length.div_ceil(parts.max(1));
+        let mut left = length;
+        let lengths = (0..parts).map(|_| {
+            let part = each.min(left);
+            left -= part;
+            part
+        });
+        lengths.collect()
     };
     if lengths.len() != parts
         || lengths

@@ -236,7 +236,7 @@ pub(super) fn resize(op: &Operation<'_>) -> Told<Known> {
                     clippy::cast_sign_loss,
                     reason = "it is between 0 and 2^31"
                 )]
-                if length >= 0.0 && length < 2_147_483_648.0 {
+                if (0.0..2_147_483_648.0).contains(&length) {
                     Ok(length as usize)
                 } else {
                     Err("a factor is no number for it")
