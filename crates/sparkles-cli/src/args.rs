@@ -550,6 +550,9 @@ pub(crate) struct InspectArguments {
     /// A backbone by name, or an ONNX file
     #[arg(value_name = "NAME|FILE.onnx")]
     pub(crate) name: String,
+    /// Images at once, which the memory is told for
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) batch: std::num::NonZeroUsize,
     /// List every value that the graph can be cut at
     #[arg(long)]
     pub(crate) values: bool,

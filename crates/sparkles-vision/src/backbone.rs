@@ -4,19 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::PIXEL_PIPELINE_VERSION;
 use crate::card::{BackboneCard, Layout};
 use crate::engine::{Engine, Network, Runner};
-use crate::error::BackboneError;
+use crate::error::{BackboneError, OnnxError};
+use crate::onnx::{Check, OnnxFile};
 use crate::pixels::{AlphaPolicy, as_index};
-
-/// Bytes of an engine's activations for each byte of the input tensor.
-/// *Measured* (`reference/vision/memory.py`): 21 to 22 on EfficientNet-Lite0,
-/// Lite2 and MobileNetV2. Other networks may take more.
-const ARENA_FACTOR: u64 = 30;
-
-/// What an engine keeps for a session besides: a thread's stack and its state.
-const SESSION_BYTES: u64 = 1024 * 1024;
 
 /// A pretrained network without its classifier head, with its preprocessing.
 ///
@@ -31,6 +26,8 @@ struct Inner {
     card: BackboneCard,
     hash: String,
     network: Network,
+    /// Of one image, at the peak.
+    activation_bytes: u64,
 }
 
 impl Backbone {
@@ -47,12 +44,30 @@ impl Backbone {
     ) -> Result<Self, BackboneError> {
         let onnx = onnx.into();
         let hash = blake3::hash(&onnx).to_hex().to_string();
-        let (network, card) = Network::load(onnx, engine)?;
+        let (bytes, embedded) = match onnx {
+            Cow::Borrowed(bytes) => (Bytes::from_static(bytes), Some(bytes)),
+            Cow::Owned(bytes) => (Bytes::from(bytes), None),
+        };
+        let file = OnnxFile::parse(bytes.clone()).map_err(|error| match error {
+            OnnxError::NotOnnx { detail } => BackboneError::NotOnnx { detail },
+            error => BackboneError::Graph(error),
+        })?;
+        let card = BackboneCard::from_metadata(file.metadata())?;
+        let check = file.check(&card.input, &input_shape(&card));
+        drop(file);
+        let Check { activation_bytes } = check.map_err(BackboneError::Graph)?;
+        // Nothing else holds the bytes any more, so that they are not copied.
+        let onnx = match embedded {
+            Some(embedded) => Cow::Borrowed(embedded),
+            None => Cow::Owned(bytes.into()),
+        };
+        let network = Network::load(onnx, engine, &card)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 card,
                 hash,
                 network,
+                activation_bytes,
             }),
         })
     }
@@ -140,6 +155,12 @@ pub struct Session {
 }
 
 impl Session {
+    /// Bytes that an engine holds for a session beside weights and activations: a
+    /// thread's stack, and the blocks that matrices are packed into. *Measured*
+    /// (`examples/memory.rs`): 0.4 to 1.4 million beyond the activations of ResNet-50
+    /// and VGG-16, which leave the estimate of those the least room.
+    pub const OWN_BYTES: u64 = 4 * 1024 * 1024;
+
     /// The features of one input tensor, [`Backbone::dimension`] of them.
     pub fn features(&mut self, tensor: &[f32]) -> Result<Vec<f32>, BackboneError> {
         let card = &self.backbone.inner.card;
@@ -159,14 +180,16 @@ impl Session {
         Ok(logits)
     }
 
-    /// An estimate of what the engine holds at its peak for this session, beside
-    /// what [`Backbone::weight_bytes`] says.
+    /// An upper estimate of what the engine holds at its peak for this session,
+    /// beside what [`Backbone::weight_bytes`] says: the activations of one image, as
+    /// the graph's shapes say ([`OnnxFile::activation_bytes`]), [`Self::OWN_BYTES`],
+    /// and the weights where an engine has them for each session.
     pub fn memory_bytes(&self) -> u64 {
-        let values = u64::try_from(input_length(&self.backbone.inner.card)).unwrap_or(u64::MAX);
-        values
-            .saturating_mul(4 * ARENA_FACTOR)
-            .saturating_add(SESSION_BYTES)
-            .saturating_add(self.backbone.inner.network.session_bytes())
+        let inner = &self.backbone.inner;
+        inner
+            .activation_bytes
+            .saturating_add(Self::OWN_BYTES)
+            .saturating_add(inner.network.session_bytes())
     }
 }
 
@@ -190,12 +213,16 @@ fn run(
             found: tensor.len(),
         });
     }
+    runner.run(&card.input, &input_shape(card), tensor, output)
+}
+
+/// The shape of one image.
+fn input_shape(card: &BackboneCard) -> [usize; 4] {
     let (height, width) = (as_index(card.height), as_index(card.width));
-    let shape = match card.layout {
+    match card.layout {
         Layout::ChannelsFirst => [1, 3, height, width],
         Layout::ChannelsLast => [1, height, width, 3],
-    };
-    runner.run(&card.input, &shape, tensor, output)
+    }
 }
 
 fn input_length(card: &BackboneCard) -> usize {

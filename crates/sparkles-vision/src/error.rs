@@ -137,6 +137,9 @@ pub enum BackboneError {
         /// What the parser met.
         detail: String,
     },
+    /// The graph is inconsistent, or would take too much memory.
+    #[error("the graph is refused")]
+    Graph(#[source] OnnxError),
     /// The card is missing or odd.
     #[error("cannot read the backbone's card")]
     Card(#[from] CardError),
@@ -392,11 +395,35 @@ pub enum OnnxError {
         /// The input.
         name: String,
     },
-    /// The engine cannot run the graph.
-    #[error("the engine cannot run it: {detail}")]
-    CannotRun {
-        /// What it said.
-        detail: String,
+    /// The size of a value shows only when the graph runs, or never.
+    #[error("cannot tell how large `{value}` of {node} is: {detail}")]
+    UnknownShape {
+        /// The value.
+        value: String,
+        /// The node that makes it.
+        node: String,
+        /// Why not.
+        detail: &'static str,
+    },
+    /// A value that no engine is asked to make.
+    #[error("`{value}` would take {bytes} bytes, at most {most} are allowed")]
+    TooLarge {
+        /// The value.
+        value: String,
+        /// Its bytes.
+        bytes: u64,
+        /// The most that are allowed.
+        most: u64,
+    },
+    /// Values that are too large together.
+    #[error("{what} would take {bytes} bytes together, at most {most} are allowed")]
+    TooMuch {
+        /// Which values.
+        what: &'static str,
+        /// Their bytes.
+        bytes: u64,
+        /// The most that are allowed.
+        most: u64,
     },
     /// A value that is neither a vector nor maps.
     #[error("`{name}` is of shape {shape:?}, neither one vector nor maps of an image")]

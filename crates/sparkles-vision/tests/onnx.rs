@@ -27,7 +27,7 @@ fn networks_have_their_real_shape() {
     ] {
         let weights = Weights::random(3);
         let (mut file, mut card) = architecture.build(&weights, "random", "3").unwrap();
-        let inspection = file.inspect().unwrap();
+        let inspection = file.inspect(1).unwrap();
         assert_eq!(inspection.parameters, parameters, "{architecture}");
         assert_eq!(
             inspection.multiply_adds,

@@ -65,7 +65,7 @@ fn cut(stores: &Stores, arguments: &CutArguments) -> anyhow::Result<()> {
 }
 
 fn inspect(stores: &Stores, arguments: &InspectArguments) -> anyhow::Result<()> {
-    let summary = sparkles::inspect_backbone(stores, &arguments.name)?;
+    let summary = sparkles::inspect_backbone(stores, &arguments.name, arguments.batch.get())?;
     output::summary(arguments.format, &summary, |summary| {
         let mut out = render_inspect(summary);
         if arguments.values {
@@ -147,8 +147,9 @@ fn render_inspect(summary: &InspectSummary) -> String {
     if let Some(memory) = summary.memory_bytes {
         let _ = write!(
             out,
-            ", about {} of memory with one session",
-            MemorySize(memory)
+            ", about {} of memory at batch {}",
+            MemorySize(memory),
+            inspection.batch
         );
     }
     out.push('\n');

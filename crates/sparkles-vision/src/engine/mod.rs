@@ -18,7 +18,7 @@ use serde::{Serialize, Serializer};
 use crate::card::BackboneCard;
 use crate::error::BackboneError;
 
-pub(crate) use self::rten::{can_load, shapes};
+pub(crate) use self::rten::can_load;
 
 /// What runs a backbone. As text: `rten`, `ort`, `ort:cuda`, `ort:openvino`.
 ///
@@ -106,28 +106,22 @@ pub(crate) enum Network {
 }
 
 impl Network {
-    /// Loads a file and reads its card. What the card names is in the graph.
+    /// Loads a file that was checked. What its card names is in the graph.
     pub(crate) fn load(
         onnx: Cow<'static, [u8]>,
         engine: Engine,
-    ) -> Result<(Self, BackboneCard), BackboneError> {
-        let (network, card) = match engine {
-            Engine::Rten => {
-                let network = rten::Network::load(onnx)?;
-                let card = BackboneCard::from_metadata(network.metadata())?;
-                (Self::Rten(network), card)
-            }
-            Engine::Ort(provider) => {
-                let (network, card) = ort::Network::load(onnx, provider)?;
-                (Self::Ort(network), card)
-            }
+        card: &BackboneCard,
+    ) -> Result<Self, BackboneError> {
+        let network = match engine {
+            Engine::Rten => Self::Rten(rten::Network::load(onnx)?),
+            Engine::Ort(provider) => Self::Ort(ort::Network::load(onnx, provider)?),
         };
         network.expect(Role::Input, &card.input)?;
         network.expect(Role::Output, &card.feature_output)?;
         if let Some(name) = &card.logits_output {
             network.expect(Role::Output, name)?;
         }
-        Ok((network, card))
+        Ok(network)
     }
 
     fn expect(&self, role: Role, name: &str) -> Result<(), BackboneError> {

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{Engine, GAVE_UP, Provider, Role, runtime};
-use crate::card::BackboneCard;
 use crate::error::{BackboneError, OnnxError};
 use crate::guard::guarded;
 use crate::onnx::OnnxFile;
@@ -36,7 +35,7 @@ impl Network {
     pub(crate) fn load(
         onnx: Cow<'static, [u8]>,
         provider: Provider,
-    ) -> Result<(Self, BackboneCard), BackboneError> {
+    ) -> Result<Self, BackboneError> {
         let bytes = match onnx {
             Cow::Borrowed(bytes) => Bytes::from_static(bytes),
             Cow::Owned(bytes) => Bytes::from(bytes),
@@ -55,7 +54,6 @@ impl Network {
                 detail: format!("its constants lie in another file, `{name}`"),
             });
         }
-        let card = BackboneCard::from_metadata(file.metadata())?;
         let names = |ends: Vec<crate::onnx::Endpoint>| ends.into_iter().map(|end| end.name);
         let inner = Inner {
             provider,
@@ -67,10 +65,9 @@ impl Network {
         };
         let session = inner.session()?;
         *inner.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
-        let network = Self {
+        Ok(Self {
             inner: Arc::new(inner),
-        };
-        Ok((network, card))
+        })
     }
 
     pub(crate) fn provider(&self) -> Provider {

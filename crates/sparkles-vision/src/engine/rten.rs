@@ -1,11 +1,10 @@
 //! rten: an engine in Rust.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use ::rten::{LoadErrorKind, Model, ModelOptions, NodeId, RunOptions, ThreadPool, ValueOrView};
-use rten_tensor::{Layout as _, TensorView};
+use rten_tensor::TensorView;
 
 use super::{Engine, GAVE_UP, Role};
 use crate::error::BackboneError;
@@ -42,11 +41,6 @@ impl Network {
         Ok(Self {
             model: Arc::new(model),
         })
-    }
-
-    /// The entries of the file's `metadata_props`.
-    pub(crate) fn metadata(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.model.metadata().fields()
     }
 
     /// Bytes of the weights: four each, whatever the file stores.
@@ -131,40 +125,13 @@ impl Runner {
     }
 }
 
-/// Whether a file can be loaded, or why not.
+/// Whether a file can be loaded, or why not. Nothing in it is worked out.
 pub(crate) fn can_load(onnx: Vec<u8>) -> Result<(), String> {
     match load_plain(onnx) {
         Ok(_) => Ok(()),
         // The last words name the reason, those before it the place.
         Err(error) => Err(error.rsplit(": ").next().unwrap_or_default().to_owned()),
     }
-}
-
-/// The shapes of some values of a graph for an input of zeros.
-pub(crate) fn shapes(
-    onnx: Vec<u8>,
-    input: &str,
-    shape: &[usize],
-    values: &[&str],
-) -> Result<HashMap<String, Vec<usize>>, String> {
-    let model = load_plain(onnx)?;
-    let node = |name: &str| model.node_id(name).map_err(|error| error.to_string());
-    let ids = values
-        .iter()
-        .map(|name| node(name))
-        .collect::<Result<Vec<_>, _>>()?;
-    let zeros = vec![0f32; shape.iter().product()];
-    let view =
-        TensorView::try_from_data(shape, zeros.as_slice()).map_err(|error| format!("{error:?}"))?;
-    let pool = Arc::new(ThreadPool::with_num_threads(1));
-    let options = RunOptions::default().with_thread_pool(Some(pool));
-    let inputs = vec![(node(input)?, ValueOrView::from(view))];
-    let found = guarded(|| model.run(inputs, &ids, Some(options)))
-        .ok_or(GAVE_UP)?
-        .map_err(|error| error.to_string())?;
-    let shapes = found.iter().map(|value| value.shape().to_vec());
-    let names = values.iter().map(|name| (*name).to_owned());
-    Ok(names.zip(shapes).collect())
 }
 
 /// A graph as it stands in the file: an optimised one lacks some of its values.

@@ -377,11 +377,10 @@ impl OnnxFile {
         kept.extend(logits.as_deref());
         self.cut(&kept)?;
 
-        let shape = |file: &Self, name: &str| {
-            let mut shapes = file.shapes(&[name])?;
-            shapes.remove(name).ok_or_else(String::new)
-        };
-        let found = shape(&self, &value).map_err(|detail| OnnxError::CannotRun { detail })?;
+        let shapes = self.infer(1)?;
+        let shape = |name: &str| shapes.shape(name).map(<[usize]>::to_vec);
+        let found = shape(&value).unwrap_or_default();
+        let classes = logits.as_deref().and_then(shape);
         let features = match found.as_slice() {
             [1, _] => value.clone(),
             [1, _, _, _] if input.layout == Layout::ChannelsLast => {
@@ -399,9 +398,6 @@ impl OnnxFile {
             ([_, channels, _, _], Pooling::Mean) => *channels,
             (sides, _) => sides.iter().skip(1).product(),
         };
-        let classes = logits
-            .as_deref()
-            .and_then(|logits| shape(&self, logits).ok());
         let class_count = match classes.as_deref() {
             Some([1, count]) => Some(*count),
             _ => None,

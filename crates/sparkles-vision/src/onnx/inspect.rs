@@ -9,9 +9,6 @@ use super::proto::{Graph, Model, Node, Tensor, TensorType, Type, TypeValue, Valu
 use crate::engine;
 use crate::error::OnnxError;
 
-/// The most values of an image that a graph is tried on.
-const MOST_VALUES: usize = 3 * 4096 * 4096;
-
 /// What is in an ONNX file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Inspection {
@@ -30,9 +27,14 @@ pub struct Inspection {
     /// Values of all initialisers together.
     pub parameters: u64,
     /// Multiplications with an addition of convolutions and of products with
-    /// constant matrices, for one image; `None` where the engine cannot run the
-    /// graph, or it leaves rows and columns open.
+    /// constant matrices, for one image; `None` where the sizes of values cannot
+    /// be told, as where the graph leaves rows and columns open.
     pub multiply_adds: Option<u64>,
+    /// Images of the batch that [`Self::activation_bytes`] is for.
+    pub batch: usize,
+    /// Bytes of the values between the nodes at the peak of a run on such a batch,
+    /// by estimate, beside the weights; `None` where their sizes cannot be told.
+    pub activation_bytes: Option<u64>,
     /// What the engine cannot run: the operator, and why.
     pub unsupported: Vec<String>,
     /// The values that the graph can be cut at, in order: name and operator.
@@ -40,23 +42,19 @@ pub struct Inspection {
 }
 
 impl OnnxFile {
-    /// Counts what is in the file, and runs it once on zeros to see the shapes.
-    pub fn inspect(&self) -> Result<Inspection, OnnxError> {
+    /// Counts what is in the file. Nothing is run: the memory for `batch` images
+    /// follows from the shapes.
+    pub fn inspect(&self, batch: usize) -> Result<Inspection, OnnxError> {
         let graph = self.graph()?;
         let mut operators = BTreeMap::new();
         for node in &graph.node {
             *operators.entry(operator(node)).or_insert(0) += 1;
         }
         let counts = graph.initializer.iter().filter_map(element_count);
-        let opsets = self.model.opset_import.iter();
         let unsupported = self.unsupported(graph);
         Ok(Inspection {
             ir_version: self.model.ir_version,
-            opset: opsets
-                .filter(|set| set.domain.is_empty() || set.domain == "ai.onnx")
-                .map(|set| set.version)
-                .max()
-                .unwrap_or(0),
+            opset: self.opset(),
             producer: format!(
                 "{} {}",
                 self.model.producer_name, self.model.producer_version
@@ -67,11 +65,9 @@ impl OnnxFile {
             outputs: self.outputs(),
             operators,
             parameters: counts.map(|count| count as u64).sum(),
-            multiply_adds: if unsupported.is_empty() {
-                self.multiply_adds(graph)
-            } else {
-                None
-            },
+            multiply_adds: self.multiply_adds(graph),
+            batch,
+            activation_bytes: self.activation_bytes(batch).ok(),
             unsupported,
             values: graph
                 .node
@@ -82,30 +78,6 @@ impl OnnxFile {
                 })
                 .collect(),
         })
-    }
-
-    /// The shapes of some values for one image of zeros, as the engine finds them.
-    pub(crate) fn shapes(&self, values: &[&str]) -> Result<HashMap<String, Vec<usize>>, String> {
-        let inputs = self.inputs();
-        let [input] = inputs.as_slice() else {
-            return Err(format!("it has {} inputs", inputs.len()));
-        };
-        let mut shape = Vec::new();
-        for (axis, length) in input.shape.iter().enumerate() {
-            // The first axis is the batch.
-            shape.push(match (axis, length) {
-                (0, None) => 1,
-                (_, Some(length)) => *length,
-                (_, None) => return Err("its input leaves a side open".to_owned()),
-            });
-        }
-        let count = shape
-            .iter()
-            .try_fold(1usize, |count, side| count.checked_mul(*side));
-        if count.is_none_or(|count| count > MOST_VALUES) {
-            return Err("its input is too large".to_owned());
-        }
-        engine::shapes(self.encode(), &input.name, &shape, values)
     }
 
     fn multiply_adds(&self, graph: &Graph) -> Option<u64> {
@@ -124,18 +96,11 @@ impl OnnxFile {
             .iter()
             .filter(|node| matches!(node.op_type.as_str(), "Conv" | "Gemm" | "MatMul"))
             .collect();
-        let outputs: Vec<&str> = products
-            .iter()
-            .filter_map(|node| node.output.first().map(String::as_str))
-            .collect();
-        let shapes = self.shapes(&outputs).ok()?;
+        let shapes = self.infer(1).ok()?;
         let mut sum = 0u64;
         for node in products {
-            let output: u64 = shapes
-                .get(node.output.first()?)?
-                .iter()
-                .map(|side| *side as u64)
-                .product();
+            let sides = shapes.shape(node.output.first()?)?.iter();
+            let output = sides.map(|side| *side as u64).product::<u64>();
             let Some(weights) = node
                 .input
                 .get(1)

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 use sparkles_data::{DataError, Location, Stores};
-use sparkles_vision::{Backbone, BackboneCard, CardError, Engine, Inspection, OnnxFile, SelfTest};
+use sparkles_vision::{
+    Backbone, BackboneCard, CardError, Engine, Inspection, OnnxFile, SelfTest, Session,
+};
 
 use super::{backbone_file, open_backbone, read_backbone};
 use crate::Error;
@@ -17,8 +19,9 @@ pub struct InspectSummary {
     /// The graph.
     #[serde(flatten)]
     pub inspection: Inspection,
-    /// Bytes that the engine holds for the weights and one session, by estimate;
-    /// null where the file is no backbone yet.
+    /// Bytes that the engine holds for the weights and one session on a batch of
+    /// [`Inspection::batch`] images, by estimate; null where the file is no backbone
+    /// yet.
     pub memory_bytes: Option<u64>,
     /// The card, if there is one.
     pub card: Option<BackboneCard>,
@@ -26,15 +29,16 @@ pub struct InspectSummary {
     pub card_error: Option<String>,
 }
 
-/// Looks into a backbone by name, or into any ONNX file.
-pub fn inspect(stores: &Stores, name: &str) -> Result<InspectSummary, Error> {
+/// Looks into a backbone by name, or into any ONNX file. The memory is that for
+/// `batch` images at once.
+pub fn inspect(stores: &Stores, name: &str, batch: usize) -> Result<InspectSummary, Error> {
     let (file, text) = read_file(stores, name)?;
     let length = match backbone_file(name)? {
         Some(location) => stores.version(&location)?.bytes,
         None => sparkles_lite0::ONNX.len() as u64,
     };
     let bytes = file.encode();
-    let inspection = file.inspect().map_err(|source| Error::Onnx {
+    let inspection = file.inspect(batch).map_err(|source| Error::Onnx {
         file: text.clone(),
         source,
     })?;
@@ -50,10 +54,9 @@ pub fn inspect(stores: &Stores, name: &str) -> Result<InspectSummary, Error> {
     };
     let (memory_bytes, broken) = match backbone {
         Some(Ok(backbone)) => {
-            let session = backbone.session().map(|session| session.memory_bytes());
-            let memory = session
-                .ok()
-                .map(|session| session + backbone.weight_bytes());
+            let memory = inspection
+                .activation_bytes
+                .map(|activations| activations + Session::OWN_BYTES + backbone.weight_bytes());
             (memory, None)
         }
         Some(Err(error)) => (None, Some(crate::error::chain(&error))),

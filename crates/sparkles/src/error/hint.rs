@@ -66,7 +66,11 @@ impl Error {
                   lists them"
                 .to_owned(),
             Self::Onnx {
-                source: OnnxError::CannotRun { .. },
+                source: OnnxError::UnknownShape { .. },
+                ..
+            }
+            | Self::Backbone {
+                source: BackboneError::Load { .. },
                 ..
             } => "`sparkles backbone inspect FILE` says which operators it cannot run".to_owned(),
             Self::NoImageLocations => {

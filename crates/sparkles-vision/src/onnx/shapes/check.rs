@@ -1,0 +1,82 @@
+//! Whether a graph may be given to an engine.
+
+use super::plan;
+use crate::error::OnnxError;
+use crate::onnx::file::OnnxFile;
+
+/// The most bytes of one value.
+const MOST_OF_VALUE: u64 = 1 << 30;
+
+/// The most bytes of all values that are there at one time.
+const MOST_OF_GRAPH: u64 = 4 << 30;
+
+/// Bytes that values made of constants may take whatever the file's length, and
+/// for each byte of its constants as 32-bit floats: they may be unpacked, turned
+/// and cut up on the way.
+const CONSTANTS: u64 = 256 << 20;
+const CONSTANTS_TIMES: u64 = 4;
+
+/// A graph that may be given to an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Check {
+    /// Bytes of the activations at the peak, for the shape that was checked.
+    pub(crate) activation_bytes: u64,
+}
+
+impl OnnxFile {
+    /// Bytes of the activations at the peak of a run on `batch` images, by
+    /// estimate: what the engine holds besides the weights.
+    ///
+    /// It is an upper one: nodes run in the file's order, none overwrites its
+    /// input, and buffers are kept for the values that follow.
+    pub fn activation_bytes(&self, batch: usize) -> Result<u64, OnnxError> {
+        Ok(plan::activation_bytes(self.graph()?, &self.infer(batch)?))
+    }
+
+    /// Whether an engine may load the graph and run it on an input of that shape:
+    /// the size of every value is known, and none is too large. Engines work out
+    /// constants when they load a graph, so this comes first.
+    pub(crate) fn check(&self, input: &str, shape: &[usize]) -> Result<Check, OnnxError> {
+        let shapes = self.infer_for(input, shape)?;
+        let graph = self.graph()?;
+        let mut folded = 0u64;
+        for output in graph.node.iter().flat_map(|node| &node.output) {
+            let bytes = shapes.bytes(output);
+            if bytes > MOST_OF_VALUE {
+                return Err(OnnxError::TooLarge {
+                    value: output.clone(),
+                    bytes,
+                    most: MOST_OF_VALUE,
+                });
+            }
+            if shapes.constant.contains(output.as_str()) {
+                folded = folded.saturating_add(bytes);
+            }
+        }
+        let stored = graph.initializer.iter();
+        let stored = stored.fold(0u64, |sum, tensor| {
+            sum.saturating_add(shapes.bytes(&tensor.name))
+        });
+        let scratch = shapes.scratch.values().map(|count| super::bytes(*count));
+        let most = stored
+            .saturating_mul(CONSTANTS_TIMES)
+            .saturating_add(CONSTANTS);
+        if folded > most {
+            return Err(OnnxError::TooMuch {
+                what: "values made of constants",
+                bytes: folded,
+                most,
+            });
+        }
+        let activation_bytes = plan::activation_bytes(graph, &shapes);
+        let peak = scratch.fold(activation_bytes, u64::max);
+        if peak > MOST_OF_GRAPH {
+            return Err(OnnxError::TooMuch {
+                what: "values of one image",
+                bytes: peak,
+                most: MOST_OF_GRAPH,
+            });
+        }
+        Ok(Check { activation_bytes })
+    }
+}
