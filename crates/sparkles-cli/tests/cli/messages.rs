@@ -17,6 +17,8 @@ fn help_texts() {
         "train",
         "evaluate",
         "predict",
+        "tag",
+        "model",
         "backbone",
     ];
     if cfg!(feature = "sql") {
@@ -25,6 +27,8 @@ fn help_texts() {
     for verb in verbs {
         assert_snapshot!(format!("help-{verb}"), desk.succeed(&[verb, "--help"]));
     }
+    let help = desk.succeed(&["model", "export", "--help"]);
+    assert_snapshot!("help-model-export", help);
     for action in ["list", "pull", "inspect", "cut", "check"] {
         let help = desk.succeed(&["backbone", action, "--help"]);
         assert_snapshot!(format!("help-backbone-{action}"), help);

@@ -50,7 +50,7 @@ fn photos_are_tagged_without_training_and_in_queries() {
     assert!(text.contains(tags[0]["class"].as_str().unwrap()), "{text}");
 
     // A backbone of one's own names its classes itself.
-    let names: String = (0..).take(5).map(|at| format!("kind {at}\n")).collect();
+    let names: String = (0..4).map(|at| format!("kind {at}\n")).collect();
     fs::write(desk.path("names.txt"), &names).unwrap();
     let cut = ["backbone", "cut", &tiny(), "--classes", "names.txt"];
     let cut = [&cut[..], &["--out", "mine.onnx"]].concat();
@@ -74,7 +74,7 @@ fn photos_are_tagged_without_training_and_in_queries() {
         let broken = desk.path("p/broken.jpg").display().to_string();
         let query = format!("SELECT tag('{broken}') AS tag, features('{broken}') AS features");
         let none = desk.succeed(&["sql", "d", &query, "--format", "json"]);
-        assert_eq!(none.trim(), "{}");
+        assert_eq!(none.trim(), r#"{"tag":null,"features":null}"#);
         let query = "SELECT tag(location) FROM samples";
         let said = desk.fail(&["sql", "d", query, "--backbone", "vgg16"]);
         insta::assert_snapshot!("sql-backbone-not-pulled", said);
