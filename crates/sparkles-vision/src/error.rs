@@ -415,6 +415,14 @@ pub enum OnnxError {
         /// The most that are allowed.
         most: u64,
     },
+    /// Constants that take too long to work out.
+    #[error("its constants take {products:.1e} multiplications, at most {most:.1e} are allowed")]
+    TooMuchWork {
+        /// About how many they take.
+        products: f64,
+        /// The most that are allowed.
+        most: f64,
+    },
     /// Values that are too large together.
     #[error("{what} would take {bytes} bytes together, at most {most} are allowed")]
     TooMuch {

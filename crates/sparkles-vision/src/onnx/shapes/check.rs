@@ -1,8 +1,9 @@
 //! Whether a graph may be given to an engine.
 
-use super::plan;
+use super::{Shapes, plan};
 use crate::error::OnnxError;
 use crate::onnx::file::OnnxFile;
+use crate::onnx::proto::Node;
 
 /// The most bytes of one value.
 const MOST_OF_VALUE: u64 = 1 << 30;
@@ -15,6 +16,9 @@ const MOST_OF_GRAPH: u64 = 4 << 30;
 /// and cut up on the way.
 const CONSTANTS: u64 = 256 << 20;
 const CONSTANTS_TIMES: u64 = 4;
+
+/// Products of constants with constants: some seconds.
+const MOST_PRODUCTS: f64 = 16e9;
 
 /// A graph that may be given to an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +57,17 @@ impl OnnxFile {
                 folded = folded.saturating_add(bytes);
             }
         }
+        let folded_nodes = graph.node.iter().filter(|node| {
+            let mut outputs = node.output.iter();
+            outputs.any(|output| shapes.constant.contains(output.as_str()))
+        });
+        let work: f64 = folded_nodes.map(|node| products(node, &shapes)).sum();
+        if work > MOST_PRODUCTS {
+            return Err(OnnxError::TooMuchWork {
+                products: work,
+                most: MOST_PRODUCTS,
+            });
+        }
         let stored = graph.initializer.iter();
         let stored = stored.fold(0u64, |sum, tensor| {
             sum.saturating_add(shapes.bytes(&tensor.name))
@@ -79,4 +94,27 @@ impl OnnxFile {
         }
         Ok(Check { activation_bytes })
     }
+}
+
+/// About how many products an operation takes: √(a·b·c) for values of a, b and c
+/// numbers, the output the third, which is exact for matrices (mk·kn·mn = (mkn)²).
+fn products(node: &Node, shapes: &Shapes<'_>) -> f64 {
+    let is_product = matches!(
+        node.op_type.as_str(),
+        "Conv"
+            | "ConvInteger"
+            | "ConvTranspose"
+            | "Einsum"
+            | "GRU"
+            | "Gemm"
+            | "LSTM"
+            | "MatMul"
+            | "MatMulInteger"
+    );
+    if !is_product {
+        return 0.0;
+    }
+    let values = node.input.iter().take(2).chain(node.output.first());
+    let counts = values.map(|value| shapes.bytes(value) as f64 / 4.0);
+    counts.product::<f64>().sqrt()
 }

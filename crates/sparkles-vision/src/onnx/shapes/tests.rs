@@ -290,6 +290,31 @@ fn hostile() -> Vec<(&'static str, Vec<Node>, Vec<Tensor>)> {
             ],
         ),
         (
+            "folded_product",
+            vec![
+                node("ConstantOfShape", &["s"], &["a"], vec![]),
+                node("MatMul", &["a", "a"], &["b"], vec![]),
+                node("Relu", &["x"], &["y"], vec![]),
+            ],
+            vec![whole("s", &[2], &[4096, 4096])],
+        ),
+        (
+            "pool_of_large_windows",
+            vec![
+                node("Expand", &["x", "s"], &["a"], vec![]),
+                node(
+                    "MaxPool",
+                    &["a"],
+                    &["y"],
+                    vec![
+                        ints("kernel_shape", &[1, 4000]),
+                        ints("pads", &[0, 3999, 0, 3999]),
+                    ],
+                ),
+            ],
+            vec![whole("s", &[4], &[1000, 3, 8, 8])],
+        ),
+        (
             "einsum",
             vec![
                 node("ConstantOfShape", &["s"], &["a"], vec![]),
@@ -456,6 +481,7 @@ fn hostile_graphs_are_refused() {
                     OnnxError::UnknownShape { .. }
                         | OnnxError::TooLarge { .. }
                         | OnnxError::TooMuch { .. }
+                        | OnnxError::TooMuchWork { .. }
                 ))
             ),
             "{name}: {refused:?}"
@@ -515,8 +541,7 @@ fn shapes_are_those_of_the_engine() {
 
 /// What exporters write for a view, a padding, an enlargement and a cut whose sizes
 /// come from the image's own.
-#[test]
-fn sizes_may_be_worked_out_on_the_way() {
+fn worked_out() -> OnnxFile {
     let nodes = vec![
         node("Shape", &["x"], &["shape"], vec![]),
         node(
@@ -628,7 +653,7 @@ fn sizes_may_be_worked_out_on_the_way() {
             "ConvTranspose",
             &["x", "w"],
             &["turned_up"],
-            vec![ints("dilations", &[1, 1]), ints("strides", &[2, 2])],
+            vec![ints("kernel_shape", &[3, 3]), ints("strides", &[2, 2])],
         ),
         node(
             "ReduceMean",
@@ -663,7 +688,12 @@ fn sizes_may_be_worked_out_on_the_way() {
         real("factors", &[4], &[1.0, 1.0, 2.6, 0.3]),
         zeros("w", &[3, 2, 3, 3]),
     ];
-    let file = file(nodes, constants);
+    file(nodes, constants)
+}
+
+#[test]
+fn sizes_may_be_worked_out_on_the_way() {
+    let file = worked_out();
     let shapes = file.infer(5).unwrap();
     assert_eq!(shapes.shape("flat"), Some(&[5, 192][..]));
     assert_eq!(shapes.shape("padded"), Some(&[5, 3, 15, 11][..]));
@@ -691,6 +721,101 @@ fn estimates_of_memory_are_above_what_was_measured() {
         let many = file.activation_bytes(8).unwrap();
         assert!(many > 7 * one && many <= 8 * one + 1024, "{one} {many}");
     }
+}
+
+/// A network of two layers, that runs.
+fn small() -> OnnxFile {
+    let nodes = vec![
+        node(
+            "Conv",
+            &["x", "w", "b"],
+            &["maps"],
+            vec![ints("kernel_shape", &[3, 3]), ints("pads", &[1; 4])],
+        ),
+        node("Relu", &["maps"], &["active"], vec![]),
+        node("GlobalAveragePool", &["active"], &["pooled"], vec![]),
+        node("Flatten", &["pooled"], &["vector"], vec![]),
+        node(
+            "Gemm",
+            &["vector", "m", "n"],
+            &["y"],
+            vec![int("transB", 1)],
+        ),
+    ];
+    let constants = vec![
+        zeros("w", &[2, 3, 3, 3]),
+        zeros("b", &[2]),
+        zeros("m", &[1, 2]),
+        zeros("n", &[1]),
+    ];
+    file(nodes, constants)
+}
+
+#[test]
+fn a_small_network_runs() {
+    let backbone = Backbone::from_onnx(small().encode()).unwrap();
+    let features = backbone.session().unwrap().features(&[1.0; 192]).unwrap();
+    assert_eq!(features.len(), 1);
+}
+
+/// Writes the seeds of `fuzz/`:
+/// `cargo test -p sparkles-vision --lib seeds -- --ignored`.
+#[test]
+#[ignore = "writes files"]
+fn seeds() {
+    let corpus = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus"));
+    let write = |target: &str, name: &str, bytes: &[u8]| {
+        if bytes.len() <= 4096 {
+            std::fs::write(corpus.join(target).join(name), bytes).unwrap();
+        }
+    };
+    for target in ["onnx", "safetensors"] {
+        std::fs::create_dir_all(corpus.join(target)).unwrap();
+    }
+    write("onnx", "small", &small().encode());
+    write("onnx", "worked_out", &worked_out().encode());
+    for (name, nodes, constants) in hostile() {
+        write("onnx", name, &file(nodes, constants).encode());
+    }
+    let half = vec![0u8; 2 * 64 * 3 * 9];
+    let tensor = |kind, shape: Vec<usize>, bytes: usize| {
+        let bytes = half.get(..bytes).unwrap();
+        safetensors::tensor::TensorView::new(kind, shape, bytes).unwrap()
+    };
+    let save = |tensors: Vec<(&str, _)>| safetensors::serialize(tensors, None).unwrap();
+    let f16 = safetensors::Dtype::F16;
+    let vgg = save(vec![(
+        "features.0.weight",
+        tensor(f16, vec![64, 3, 3, 3], 3456),
+    )]);
+    write("safetensors", "vgg", &vgg);
+    let mut inception = vec![(
+        "Conv2d_1a_3x3.conv.weight",
+        tensor(f16, vec![32, 3, 3, 3], 1728),
+    )];
+    for name in [
+        "Conv2d_1a_3x3.bn.weight",
+        "Conv2d_1a_3x3.bn.bias",
+        "Conv2d_1a_3x3.bn.running_mean",
+        "Conv2d_1a_3x3.bn.running_var",
+    ] {
+        inception.push((name, tensor(f16, vec![32], 64)));
+    }
+    write("safetensors", "inception", &save(inception));
+    for (name, kind) in [
+        ("f32", safetensors::Dtype::F32),
+        ("i32", safetensors::Dtype::I32),
+    ] {
+        write(
+            "safetensors",
+            name,
+            &save(vec![("a", tensor(kind, vec![2, 3], 24))]),
+        );
+    }
+    write("safetensors", "empty", &save(Vec::new()));
+    let mut lie = u64::MAX.to_le_bytes().to_vec();
+    lie.extend(b"{}");
+    write("safetensors", "long_header", &lie);
 }
 
 const OPERATORS: [&str; 38] = [

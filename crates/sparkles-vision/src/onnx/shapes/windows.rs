@@ -4,8 +4,8 @@ use super::Told;
 use super::node::{Made, Operation, axis, side};
 use super::numbers::{Known, count};
 
-/// The most values under one window: engines visit them all for each output.
-const MOST_UNDER_WINDOW: usize = 1 << 24;
+/// The most values under all windows of a pool: engines visit each of them.
+const MOST_UNDER_WINDOWS: usize = 1 << 34;
 
 /// How a window moves along one axis.
 struct Step {
@@ -148,16 +148,18 @@ pub(super) fn pool(op: &Operation<'_>) -> Told<Known> {
         return Err("it also gives the places of the largest values");
     }
     let kernel = op.sides("kernel_shape", sides.len(), 0)?;
-    if count(&kernel)? > MOST_UNDER_WINDOW {
-        return Err(TOO_LARGE);
-    }
     let is_up = op.int("ceil_mode").unwrap_or(0) != 0;
     let mut shape = vec![images, channels];
     let steps = window(op, sides.len())?;
-    for ((length, kernel), step) in sides.iter().zip(kernel).zip(steps) {
-        shape.push(step.windows(*length, kernel, is_up)?);
+    for ((length, kernel), step) in sides.iter().zip(&kernel).zip(steps) {
+        shape.push(step.windows(*length, *kernel, is_up)?);
     }
-    Known::new(shape)
+    let known = Known::new(shape)?;
+    let visits = count(&kernel)?.checked_mul(known.count());
+    if visits.is_none_or(|visits| visits > MOST_UNDER_WINDOWS) {
+        return Err(TOO_LARGE);
+    }
+    Ok(known)
 }
 
 pub(super) fn global_pool(op: &Operation<'_>) -> Told<Known> {
