@@ -157,8 +157,8 @@ pub struct Session {
 impl Session {
     /// Bytes that an engine holds for a session beside weights and activations: a
     /// thread's stack, and the blocks that matrices are packed into. *Measured*
-    /// (`examples/memory.rs`): 0.4 to 1.4 million beyond the activations of ResNet-50
-    /// and VGG-16, which leave the estimate of those the least room.
+    /// (`examples/memory.rs`): ResNet-50 and VGG-16, whose activations are estimated
+    /// most closely, take 2.1 and 2.0 million bytes more than those.
     pub const OWN_BYTES: u64 = 4 * 1024 * 1024;
 
     /// The features of one input tensor, [`Backbone::dimension`] of them.
