@@ -9,7 +9,20 @@ use sparkles_vision::{Backbone, CardSettings, OnnxFile, Pooling, Preset};
 const MOST_BYTES: u64 = 64 << 20;
 const MOST_MULTIPLY_ADDS: u64 = 1 << 26;
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(
+    init: {
+        // A panic of the engine's that becomes an error is no find.
+        let report = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !sparkles_vision::is_guarded() {
+                report(panic);
+            }
+        }));
+    },
+    |bytes: &[u8]| { attempt(bytes); }
+);
+
+fn attempt(bytes: &[u8]) {
     let Ok(file) = OnnxFile::parse(bytes.to_vec().into()) else {
         return;
     };
@@ -25,7 +38,7 @@ fuzz_target!(|bytes: &[u8]| {
         run(cut.encode(), inspection.multiply_adds);
     }
     run(bytes.to_vec(), inspection.multiply_adds);
-});
+}
 
 /// Loads a backbone and runs it once on zeros.
 fn run(bytes: Vec<u8>, multiply_adds: Option<u64>) {
