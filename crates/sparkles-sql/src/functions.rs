@@ -110,7 +110,9 @@ impl BackboneFunctions {
 
     fn pool(&self) -> Result<&Pool> {
         let pool = self.opened.get_or_init(|| {
-            let backbone = (self.open)()?;
+            // On a thread of its own: reading waits, which those of the runtime must not.
+            let backbone = std::thread::scope(|scope| scope.spawn(&self.open).join())
+                .map_err(|_| OpenError::new("a thread panicked"))??;
             let featurizers = (0..self.threads)
                 .map(|_| Featurizer::new(&backbone, self.reader.alpha))
                 .collect::<Result<Vec<_>, BackboneError>>()
