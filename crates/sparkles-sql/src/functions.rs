@@ -209,7 +209,9 @@ impl BackboneFunctions {
             card.tags(&logits, 1).pop().map(|tag| tag.class)
         })?;
         let mut names = StringBuilder::new();
-        rows.into_iter().for_each(|row| names.append_option(row));
+        for row in rows {
+            names.append_option(row);
+        }
         Ok(Arc::new(names.finish()))
     }
 }
