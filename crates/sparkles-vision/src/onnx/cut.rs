@@ -370,12 +370,17 @@ impl OnnxFile {
             Some(logits) => Some(logits.clone()),
             None => self.outputs().last().map(|output| output.name.clone()),
         };
-        let logits = last
+        let mut logits = last
             .and_then(|last| self.logits_of(last))
             .filter(|last| *last != value);
         let mut kept: Vec<&str> = vec![&value];
         kept.extend(logits.as_deref());
         self.cut(&kept)?;
+        if logits.is_some() && !self.can_run() {
+            // Perhaps it is the classifier alone that cannot.
+            logits = None;
+            self.cut(&[&value])?;
+        }
 
         let shapes = self.infer(1)?;
         let shape = |name: &str| shapes.shape(name).map(<[usize]>::to_vec);
@@ -476,6 +481,7 @@ impl OnnxFile {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
+    use crate::Backbone;
     use crate::onnx::builder::{ConvolutionWeights, GraphBuilder, Value, Window};
     use crate::preset::Preset;
 
@@ -557,5 +563,30 @@ mod tests {
         assert!(matches!(refused, Err(OnnxError::InputSide { .. })));
         let (_, card) = cut(open, 16).unwrap();
         assert_eq!((card.height, card.width), (16, 16));
+    }
+
+    #[test]
+    fn a_classifier_that_cannot_run_is_left_behind() {
+        const TINY: &[u8] = include_bytes!("../../tests/data/tiny_without_card.onnx");
+        let whole = OnnxFile::parse(TINY.into()).unwrap();
+        let value = whole.classifier_input().unwrap();
+        let mut odd = whole.clone();
+        let graph = odd.model.graph.as_mut().unwrap();
+        let last = graph.output.last().unwrap().name.clone();
+        graph.node.push(node("Det", &last, "odd", Vec::new()));
+        graph.output = vec![float("odd")];
+        let settings = CardSettings {
+            preset: Some(Preset::Torchvision),
+            ..CardSettings::default()
+        };
+        let cut = |file: OnnxFile| file.into_backbone(Some(&value), Pooling::Mean, &settings, "x");
+        let (mut file, card) = cut(odd).unwrap();
+        assert_eq!(card.logits_output, None);
+        assert_eq!(
+            card.feature_dimension,
+            cut(whole).unwrap().1.feature_dimension
+        );
+        file.set_card(&card);
+        assert!(Backbone::from_onnx(file.encode()).is_ok());
     }
 }

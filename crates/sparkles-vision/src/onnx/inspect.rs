@@ -121,6 +121,12 @@ impl OnnxFile {
         Some(sum)
     }
 
+    /// Whether the engine knows all operators, and the sizes of all values are known.
+    pub(super) fn can_run(&self) -> bool {
+        let graph = self.graph();
+        graph.is_ok_and(|graph| self.unsupported(graph).is_empty()) && self.infer(1).is_ok()
+    }
+
     /// The operators that the engine refuses, each with its reason.
     fn unsupported(&self, graph: &Graph) -> Vec<String> {
         let mut seen = BTreeSet::new();
