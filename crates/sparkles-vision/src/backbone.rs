@@ -10,7 +10,7 @@ use crate::PIXEL_PIPELINE_VERSION;
 use crate::card::{BackboneCard, Layout};
 use crate::engine::{Engine, Network, Runner};
 use crate::error::{BackboneError, OnnxError};
-use crate::onnx::{Check, OnnxFile};
+use crate::onnx::{Endpoint, OnnxFile};
 use crate::pixels::{AlphaPolicy, as_index};
 
 /// A pretrained network without its classifier head, with its preprocessing.
@@ -53,15 +53,18 @@ impl Backbone {
             error => BackboneError::Graph(error),
         })?;
         let card = BackboneCard::from_metadata(file.metadata())?;
-        let check = file.check(&card.input, &input_shape(&card));
+        expect_ends(&file, &card)?;
+        let activation_bytes = file
+            .check(&card.input, &input_shape(&card))
+            .map_err(BackboneError::Graph)?;
+        let parameters = file.parameters();
         drop(file);
-        let Check { activation_bytes } = check.map_err(BackboneError::Graph)?;
         // Nothing else holds the bytes any more, so that they are not copied.
         let onnx = match embedded {
             Some(embedded) => Cow::Borrowed(embedded),
             None => Cow::Owned(bytes.into()),
         };
-        let network = Network::load(onnx, engine, &card)?;
+        let network = Network::load(onnx, engine, parameters)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 card,
@@ -227,6 +230,34 @@ fn input_shape(card: &BackboneCard) -> [usize; 4] {
 
 fn input_length(card: &BackboneCard) -> usize {
     3 * as_index(card.height) * as_index(card.width)
+}
+
+/// What the card names must be at the ends of the graph, and all constants in the
+/// file: an engine would look for others in the folder that the user is in.
+fn expect_ends(file: &OnnxFile, card: &BackboneCard) -> Result<(), BackboneError> {
+    if let Some(path) = file.external_files().into_iter().next() {
+        return Err(BackboneError::Graph(OnnxError::External {
+            path,
+            detail: "a backbone holds its constants itself".to_owned(),
+        }));
+    }
+    let named = |role, name: &str, ends: Vec<Endpoint>| {
+        if ends.iter().any(|end| end.name == name) {
+            return Ok(());
+        }
+        let found: Vec<String> = ends.iter().map(|end| format!("`{}`", end.name)).collect();
+        Err(BackboneError::NoSuchNode {
+            role,
+            name: name.to_owned(),
+            found: found.join(", "),
+        })
+    };
+    named("input", &card.input, file.inputs())?;
+    named("output", &card.feature_output, file.outputs())?;
+    match &card.logits_output {
+        Some(logits) => named("output", logits, file.outputs()),
+        None => Ok(()),
+    }
 }
 
 fn expect_length(output: &str, expected: usize, values: &[f32]) -> Result<(), BackboneError> {

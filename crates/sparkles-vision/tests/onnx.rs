@@ -24,6 +24,18 @@ fn networks_have_their_real_shape() {
         (Architecture::ResNet50, 25_530_472, 4_089_184_256, 2048),
         (Architecture::InceptionV3, 23_817_352, 5_713_216_096, 2048),
         (Architecture::Xception, 22_828_688, 8_357_403_496, 2048),
+        (
+            Architecture::EfficientNetLite1,
+            5_389_850,
+            600_185_232,
+            1280,
+        ),
+        (
+            Architecture::EfficientNetLite4,
+            12_950_386,
+            3_943_564_112,
+            1280,
+        ),
     ] {
         let weights = Weights::random(3);
         let (mut file, mut card) = architecture.build(&weights, "random", "3").unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 use sparkles::demo::Scene;
 
-use super::{Desk, number, tiny};
+use super::{Desk, number, shared, tiny};
 
 /// The program with a folder of its own for pulled backbones.
 fn json(desk: &Desk, arguments: &[&str]) -> Value {
@@ -152,6 +152,53 @@ fn a_file_of_ones_own_is_cut_and_used() {
         ],
     );
     assert!(number(&flat, "dimension") > number(&made, "dimension"));
+}
+
+#[test]
+fn files_of_others_are_cut_inspected_and_used() {
+    let Some(folder) = shared("backbones") else {
+        return;
+    };
+    let desk = Desk::new();
+    desk.draw("p", Scene::Car, 0..3);
+    desk.json(&["ingest", "--images", "p", "--out", "d"]);
+    // Preprocessing as the folder's own README gives it; one file carries its card.
+    let preset = ["--preset", "keras-tf", "--mean", "128", "--std", "128"];
+    let crop = ["--resize-filter", "bicubic", "--resize-policy", "crop"];
+    for (name, flags) in [
+        ("qat_f32_features", [&preset[..], &crop].concat()),
+        ("qat_f32_imagenet", [&preset[..], &crop].concat()),
+        ("uint8", Vec::new()),
+    ] {
+        let stem = format!("mobilenet_v2_1.0_224_{name}");
+        let file = folder.join(format!("{stem}.onnx")).display().to_string();
+        let out = format!("{name}.onnx");
+        let cut = [
+            "backbone", "cut", &file, "--output", "features", "--out", &out,
+        ];
+        let made = json(&desk, &[&cut[..], &flags].concat());
+        assert_eq!(number(&made, "dimension"), 1280, "{name}");
+        let inspected = json(&desk, &["backbone", "inspect", &out, "--batch", "2"]);
+        assert_eq!(inspected["unsupported"], serde_json::json!([]), "{name}");
+        assert!(number(&inspected, "memory_bytes") > number(&inspected, "activation_bytes"));
+        // The numbers of the file's own check, which another engine made.
+        let check = fs::read(folder.join(format!("{stem}_check.json"))).unwrap();
+        let check: Value = serde_json::from_slice(&check).unwrap();
+        let checked = json(&desk, &["backbone", "check", &out]);
+        let norm = checked["found"]["norm"].as_f64().unwrap();
+        for (at, expected) in check["features_first_16"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .enumerate()
+        {
+            let found = checked["found"]["head"][at].as_f64().unwrap();
+            let off = (found - expected.as_f64().unwrap()).abs();
+            assert!(off <= 1e-4 * norm, "{name}, feature {at}: {found}");
+        }
+        let featurized = json(&desk, &["featurize", "d", "--backbone", &out]);
+        assert_eq!(number(&featurized, "featurized"), 3, "{name}");
+    }
 }
 
 #[test]

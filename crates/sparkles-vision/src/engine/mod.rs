@@ -15,7 +15,6 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use crate::card::BackboneCard;
 use crate::error::BackboneError;
 
 pub(crate) use self::rten::can_load;
@@ -106,37 +105,15 @@ pub(crate) enum Network {
 }
 
 impl Network {
-    /// Loads a file that was checked. What its card names is in the graph.
+    /// Loads a file that was checked; `parameters` are the values of its constants.
     pub(crate) fn load(
         onnx: Cow<'static, [u8]>,
         engine: Engine,
-        card: &BackboneCard,
+        parameters: u64,
     ) -> Result<Self, BackboneError> {
-        let network = match engine {
+        Ok(match engine {
             Engine::Rten => Self::Rten(rten::Network::load(onnx)?),
-            Engine::Ort(provider) => Self::Ort(ort::Network::load(onnx, provider)?),
-        };
-        network.expect(Role::Input, &card.input)?;
-        network.expect(Role::Output, &card.feature_output)?;
-        if let Some(name) = &card.logits_output {
-            network.expect(Role::Output, name)?;
-        }
-        Ok(network)
-    }
-
-    fn expect(&self, role: Role, name: &str) -> Result<(), BackboneError> {
-        let found = match self {
-            Self::Rten(network) => network.names(role),
-            Self::Ort(network) => network.names(role),
-        };
-        if found.iter().any(|found| found == name) {
-            return Ok(());
-        }
-        let found: Vec<String> = found.iter().map(|name| format!("`{name}`")).collect();
-        Err(BackboneError::NoSuchNode {
-            role: role.name(),
-            name: name.to_owned(),
-            found: found.join(", "),
+            Engine::Ort(provider) => Self::Ort(ort::Network::load(onnx, provider, parameters)?),
         })
     }
 
@@ -169,22 +146,6 @@ impl Network {
             Self::Rten(network) => Runner::Rten(rten::Runner::new(network.clone())),
             Self::Ort(network) => Runner::Ort(network.runner()?),
         })
-    }
-}
-
-/// Which end of the graph a node is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Role {
-    Input,
-    Output,
-}
-
-impl Role {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Input => "input",
-            Self::Output => "output",
-        }
     }
 }
 

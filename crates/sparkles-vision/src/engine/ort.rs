@@ -8,12 +8,10 @@ use ::ort::session::builder::GraphOptimizationLevel;
 use ::ort::session::{OutputSelector, RunOptions, Session};
 use ::ort::value::TensorRef;
 use bytes::Bytes;
-use prost::Message as _;
 
-use super::{Engine, GAVE_UP, Provider, Role, runtime};
-use crate::error::{BackboneError, OnnxError};
+use super::{Engine, GAVE_UP, Provider, runtime};
+use crate::error::BackboneError;
 use crate::guard::guarded;
-use crate::onnx::OnnxFile;
 
 /// A file that was loaded once, to see that it can be.
 #[derive(Clone)]
@@ -24,8 +22,6 @@ pub(crate) struct Network {
 struct Inner {
     provider: Provider,
     file: Bytes,
-    inputs: Vec<String>,
-    outputs: Vec<String>,
     parameters: u64,
     /// The session of the first load, for whoever comes first.
     spare: Mutex<Option<Session>>,
@@ -35,33 +31,16 @@ impl Network {
     pub(crate) fn load(
         onnx: Cow<'static, [u8]>,
         provider: Provider,
+        parameters: u64,
     ) -> Result<Self, BackboneError> {
-        let bytes = match onnx {
-            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-            Cow::Owned(bytes) => Bytes::from(bytes),
-        };
-        let file = OnnxFile::parse(bytes.clone()).map_err(|error| match error {
-            OnnxError::NotOnnx { detail } => BackboneError::NotOnnx { detail },
-            error => BackboneError::Load {
-                engine: Engine::Ort(provider),
-                detail: error.to_string(),
-            },
-        })?;
-        // The runtime would look for them in the folder that the user is in.
-        if let Some(name) = file.external_files().first() {
-            return Err(BackboneError::Load {
-                engine: Engine::Ort(provider),
-                detail: format!("its constants lie in another file, `{name}`"),
-            });
-        }
-        let names = |ends: Vec<crate::onnx::Endpoint>| ends.into_iter().map(|end| end.name);
         let inner = Inner {
             provider,
-            inputs: names(file.inputs()).collect(),
-            outputs: names(file.outputs()).collect(),
-            parameters: parameters(&bytes),
+            parameters,
             spare: Mutex::new(None),
-            file: bytes,
+            file: match onnx {
+                Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+                Cow::Owned(bytes) => Bytes::from(bytes),
+            },
         };
         let session = inner.session()?;
         *inner.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
@@ -72,13 +51,6 @@ impl Network {
 
     pub(crate) fn provider(&self) -> Provider {
         self.inner.provider
-    }
-
-    pub(crate) fn names(&self, role: Role) -> Vec<String> {
-        match role {
-            Role::Input => self.inner.inputs.clone(),
-            Role::Output => self.inner.outputs.clone(),
-        }
     }
 
     /// Bytes of the file, of which each session makes its weights.
@@ -215,52 +187,4 @@ fn said(error: &::ort::Error) -> String {
     let words = message.rsplit_once("[ONNXRuntimeError] : ");
     let words = words.and_then(|(_, coded)| coded.splitn(3, " : ").nth(2));
     words.unwrap_or(message).trim().replace('\n', " ")
-}
-
-/// Values of all constants of a file together.
-fn parameters(onnx: &[u8]) -> u64 {
-    let graph = Model::decode(onnx).unwrap_or_default().graph;
-    let graph = graph.unwrap_or_default();
-    let attributes = graph.node.into_iter().flat_map(|node| node.attribute);
-    let constants = attributes.filter_map(|attribute| attribute.tensor);
-    let tensors = graph.initializer.into_iter().chain(constants);
-    let counts = tensors.map(|tensor| {
-        let axes = tensor.dims.into_iter().map(u64::try_from);
-        axes.fold(1u64, |count, axis| count.saturating_mul(axis.unwrap_or(0)))
-    });
-    counts.fold(0, u64::saturating_add)
-}
-
-// Of an ONNX file, what tells the number of its constants.
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Model {
-    #[prost(message, optional, tag = "7")]
-    graph: Option<Graph>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Graph {
-    #[prost(message, repeated, tag = "1")]
-    node: Vec<Node>,
-    #[prost(message, repeated, tag = "5")]
-    initializer: Vec<Tensor>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Node {
-    #[prost(message, repeated, tag = "5")]
-    attribute: Vec<Attribute>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Attribute {
-    #[prost(message, optional, tag = "5")]
-    tensor: Option<Tensor>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Tensor {
-    #[prost(int64, repeated, tag = "1")]
-    dims: Vec<i64>,
 }

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use ::rten::{LoadErrorKind, Model, ModelOptions, NodeId, RunOptions, ThreadPool, ValueOrView};
+use ::rten::{LoadErrorKind, Model, ModelOptions, RunOptions, ThreadPool, ValueOrView};
 use rten_tensor::TensorView;
 
-use super::{Engine, GAVE_UP, Role};
+use super::{Engine, GAVE_UP};
 use crate::error::BackboneError;
 use crate::guard::guarded;
 
@@ -49,29 +49,6 @@ impl Network {
             .unwrap_or(u64::MAX)
             .saturating_mul(4)
     }
-
-    /// The names of the graph's inputs or outputs.
-    pub(crate) fn names(&self, role: Role) -> Vec<String> {
-        let ids = self.ids(role).iter();
-        ids.filter_map(|id| self.name(*id).map(str::to_owned))
-            .collect()
-    }
-
-    fn ids(&self, role: Role) -> &[NodeId] {
-        match role {
-            Role::Input => self.model.input_ids(),
-            Role::Output => self.model.output_ids(),
-        }
-    }
-
-    fn name(&self, id: NodeId) -> Option<&str> {
-        self.model.node_info(id)?.name()
-    }
-
-    fn node(&self, role: Role, name: &str) -> Option<NodeId> {
-        let mut ids = self.ids(role).iter().copied();
-        ids.find(|id| self.name(*id) == Some(name))
-    }
 }
 
 /// One thread that runs a network.
@@ -102,11 +79,11 @@ impl Runner {
             engine: Engine::Rten,
             detail,
         };
-        let node = |role: Role, name: &str| {
-            let node = self.network.node(role, name);
-            node.ok_or_else(|| failed(format!("there is no {} `{name}`", role.name())))
+        let node = |name: &str| {
+            let node = self.network.model.node_id(name);
+            node.map_err(|error| failed(error.to_string()))
         };
-        let (input, output) = (node(Role::Input, input)?, node(Role::Output, output)?);
+        let (input, output) = (node(input)?, node(output)?);
         let view = TensorView::try_from_data(shape, tensor)
             .map_err(|error| failed(format!("{error:?}")))?;
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.pool)));

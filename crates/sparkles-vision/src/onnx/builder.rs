@@ -384,6 +384,21 @@ fn ints(name: &str, values: &[usize]) -> Attribute {
     }
 }
 
+/// 32-bit floats of unknown shape.
+pub(super) fn float(name: &str) -> ValueInfo {
+    ValueInfo {
+        name: name.to_owned(),
+        r#type: Some(Type {
+            value: Some(TypeValue::Tensor(TensorType {
+                elem_type: proto::FLOAT,
+                shape: None,
+            })),
+            denotation: String::new(),
+        }),
+        ..ValueInfo::default()
+    }
+}
+
 /// What is known of a value: its type, by `TensorProto.DataType`, and its shape.
 pub(super) fn value_info(name: &str, elem_type: i32, dim: Vec<Dimension>) -> ValueInfo {
     ValueInfo {

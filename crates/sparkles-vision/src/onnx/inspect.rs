@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
+use super::builder::float;
 use super::file::{Endpoint, OnnxFile, element_count, node_name};
-use super::proto::{Graph, Model, Node, Tensor, TensorType, Type, TypeValue, ValueInfo};
+use super::proto::{Graph, Model, Node, Tensor};
+use super::shapes::is_standard;
 use crate::engine;
 use crate::error::OnnxError;
 
@@ -50,7 +52,6 @@ impl OnnxFile {
         for node in &graph.node {
             *operators.entry(operator(node)).or_insert(0) += 1;
         }
-        let counts = graph.initializer.iter().filter_map(element_count);
         let unsupported = self.unsupported(graph);
         Ok(Inspection {
             ir_version: self.model.ir_version,
@@ -64,7 +65,7 @@ impl OnnxFile {
             inputs: self.inputs(),
             outputs: self.outputs(),
             operators,
-            parameters: counts.map(|count| count as u64).sum(),
+            parameters: self.parameters(),
             multiply_adds: self.multiply_adds(graph),
             batch,
             activation_bytes: self.activation_bytes(batch).ok(),
@@ -78,6 +79,13 @@ impl OnnxFile {
                 })
                 .collect(),
         })
+    }
+
+    /// Values of all constants together.
+    pub(crate) fn parameters(&self) -> u64 {
+        let graph = self.model.graph.iter();
+        let counts = graph.flat_map(|graph| graph.initializer.iter().filter_map(element_count));
+        counts.map(|count| count as u64).sum()
     }
 
     fn multiply_adds(&self, graph: &Graph) -> Option<u64> {
@@ -159,21 +167,10 @@ impl OnnxFile {
 
     /// A graph of that node alone.
     fn alone(&self, node: &Node) -> Self {
-        let value = |name: &String| ValueInfo {
-            name: name.clone(),
-            r#type: Some(Type {
-                value: Some(TypeValue::Tensor(TensorType {
-                    elem_type: super::proto::FLOAT,
-                    shape: None,
-                })),
-                denotation: String::new(),
-            }),
-            ..ValueInfo::default()
-        };
         let named = |names: &[String]| {
             let names = names.iter().filter(|name| !name.is_empty());
             let distinct: BTreeSet<&String> = names.collect();
-            distinct.into_iter().map(value).collect()
+            distinct.into_iter().map(|name| float(name)).collect()
         };
         Self {
             model: Model {
@@ -210,7 +207,7 @@ fn constant<'a>(
 
 /// The operator's name, with its domain where it is no standard one.
 fn operator(node: &Node) -> String {
-    if node.domain.is_empty() || node.domain == "ai.onnx" {
+    if is_standard(&node.domain) {
         node.op_type.clone()
     } else {
         format!("{}.{}", node.domain, node.op_type)

@@ -54,9 +54,10 @@ pub fn inspect(stores: &Stores, name: &str, batch: usize) -> Result<InspectSumma
     };
     let (memory_bytes, broken) = match backbone {
         Some(Ok(backbone)) => {
+            let rest = Session::OWN_BYTES + backbone.weight_bytes();
             let memory = inspection
                 .activation_bytes
-                .map(|activations| activations + Session::OWN_BYTES + backbone.weight_bytes());
+                .map(|activations| activations.saturating_add(rest));
             (memory, None)
         }
         Some(Err(error)) => (None, Some(crate::error::chain(&error))),

@@ -20,13 +20,6 @@ const CONSTANTS_TIMES: u64 = 4;
 /// Products of constants with constants: some seconds.
 const MOST_PRODUCTS: f64 = 16e9;
 
-/// A graph that may be given to an engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Check {
-    /// Bytes of the activations at the peak, for the shape that was checked.
-    pub(crate) activation_bytes: u64,
-}
-
 impl OnnxFile {
     /// Bytes of the activations at the peak of a run on `batch` images, by
     /// estimate: what the engine holds besides the weights.
@@ -39,8 +32,9 @@ impl OnnxFile {
 
     /// Whether an engine may load the graph and run it on an input of that shape:
     /// the size of every value is known, and none is too large. Engines work out
-    /// constants when they load a graph, so this comes first.
-    pub(crate) fn check(&self, input: &str, shape: &[usize]) -> Result<Check, OnnxError> {
+    /// constants when they load a graph, so this comes first. Gives the bytes of the
+    /// activations at the peak.
+    pub(crate) fn check(&self, input: &str, shape: &[usize]) -> Result<u64, OnnxError> {
         let shapes = self.infer_for(input, shape)?;
         let graph = self.graph()?;
         let mut folded = 0u64;
@@ -92,7 +86,7 @@ impl OnnxFile {
                 most: MOST_OF_GRAPH,
             });
         }
-        Ok(Check { activation_bytes })
+        Ok(activation_bytes)
     }
 }
 

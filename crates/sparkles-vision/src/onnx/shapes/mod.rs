@@ -23,7 +23,6 @@ use std::collections::{HashMap, HashSet};
 use super::file::{OnnxFile, element_count, node_name};
 use super::proto::{Graph, Node};
 use crate::error::OnnxError;
-pub(crate) use check::Check;
 use node::Operation;
 use numbers::{Known, Numbers};
 
@@ -189,7 +188,7 @@ pub(super) fn is_standard(domain: &str) -> bool {
     matches!(domain, "" | "ai.onnx")
 }
 
-/// The nodes of a graph that come after its constants.
+/// The place of the last node that uses each value.
 fn last_uses(graph: &Graph) -> HashMap<&str, usize> {
     let mut last = HashMap::new();
     for (at, node) in graph.node.iter().enumerate() {
