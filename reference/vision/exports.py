@@ -42,7 +42,7 @@ def unsupported(path):
     weights = np.random.default_rng(1).normal(size=(4, 3, 56, 56)).astype(np.float32)
     graph = helper.make_graph(
         [
-            helper.make_node("Conv", ["input", "w"], ["maps"], kernel_shape=[56, 56], strides=[56, 56], dilations=[1, 1]),
+            helper.make_node("Conv", ["input", "w"], ["maps"], strides=[56, 56]),
             helper.make_node("Det", ["maps"], ["output"]),
         ],
         "unsupported",
